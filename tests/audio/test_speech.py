@@ -51,10 +51,19 @@ def test_digital_zeros_anywhere_outside_speech_change_nothing(data: st.DataObjec
         inside[start + 1 : end] = True
     places = np.flatnonzero(~inside)
     where = int(places[data.draw(st.integers(0, len(places) - 1))])
-    n = data.draw(st.sampled_from([1, 7, 160, 16_000, 40_001]))
+    n = data.draw(st.sampled_from([DROPOUT_SAMPLES, 1234, 16_000, 40_001]))
     longer = np.insert(SOUND, where, np.zeros(n, np.float32))
     found = speech_of(Waveform(longer))
     np.testing.assert_array_equal(found.waveform.samples, FOUND.waveform.samples)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_a_few_zeros_in_a_pause_change_nothing(n: int) -> None:
+    middle = FOUND.spans[0, 0] // 2
+    for where in range(middle, middle + 30):
+        longer = np.insert(SOUND, where, np.zeros(n, np.float32))
+        found = speech_of(Waveform(longer))
+        np.testing.assert_array_equal(found.waveform.samples, FOUND.waveform.samples)
 
 
 @pytest.mark.parametrize("n", [1, 159, 16_000, 16_001])
@@ -96,11 +105,12 @@ def test_times_are_those_of_the_recording() -> None:
 
 
 def test_silence_is_zeros_between_quiet_samples_and_long_stretches_of_one_value() -> None:
-    quiet, loud = np.full(10, 1e-4, np.float32), np.full(10, 0.1, np.float32)
-    quiet[::2], loud[::2] = -1e-4, -0.1
+    quiet, loud = np.full(100, 1e-3, np.float32), np.full(100, 0.1, np.float32)
+    quiet[::2], loud[::2] = -1e-3, -0.1
     zeros = np.zeros(5, np.float32)
-    assert digital_silence(np.concatenate([quiet, zeros, quiet])).sum() == 5
+    assert digital_silence(np.concatenate([loud, quiet, zeros, quiet])).sum() == 5
     assert digital_silence(np.concatenate([loud, zeros, loud])).sum() == 0
+    assert digital_silence(np.concatenate([loud, quiet[:9], zeros, quiet[:9], loud])).sum() == 0
     assert digital_silence(np.concatenate([loud, zeros])).sum() == 5
     held = np.full(DROPOUT_SAMPLES, 0.3, np.float32)
     assert digital_silence(np.concatenate([loud, held, loud])).sum() == DROPOUT_SAMPLES

@@ -61,7 +61,7 @@ class FakeRecognizer(Fake):
         ]
 
 
-def fake_waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
+def fake_waveform(recording: Recording, limits: DecodeLimits, _: float) -> Waveform:
     """A waveform for any name but `GONE`; `STOP` is the user's Ctrl-C."""
     if recording == STOP:
         raise KeyboardInterrupt
@@ -75,7 +75,7 @@ def fake_waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
     recognizer = FakeRecognizer()
     monkeypatch.setattr(TrainedRecognizer, "load", lambda folder: recognizer)
-    monkeypatch.setattr(batch, "waveform_of", fake_waveform_of)
+    monkeypatch.setattr(batch, "waveform_if_short", fake_waveform)
     return recognizer
 
 
@@ -208,6 +208,7 @@ def test_every_format_has_the_label_unsure(output: str, capsys: pytest.CaptureFi
     assert run("a.wav", output=output, abstain=0.41) == 0
     printed = capsys.readouterr()
     assert "unsure" in printed.out
+    assert "[/short]" in printed.out  # the reason
     assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings, 1 unsure\n")
 
 
@@ -235,7 +236,7 @@ def dialog(tmp_path: Path) -> Path:
 def test_a_timeline_prints_and_draws_each_utterance(
     dialog: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
+    monkeypatch.setattr(batch, "waveform_if_short", lambda recording, *_: recording)
     picture = dialog.with_suffix(".svg")
     assert run(dialog, output="table", timeline=True, picture=picture) == 0
     printed = capsys.readouterr()
@@ -254,7 +255,7 @@ def test_a_timeline_prints_and_draws_each_utterance(
 def test_the_line_of_a_picture_is_not_among_predictions_for_programs(
     dialog: Path, saved: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
+    monkeypatch.setattr(batch, "waveform_if_short", lambda recording, *_: recording)
     picture, out = dialog.with_suffix(".png"), dialog.with_suffix(".json") if saved else None
     assert run(dialog, timeline=True, picture=picture, out=out) == 0
     printed = capsys.readouterr()
@@ -270,7 +271,7 @@ def test_the_line_of_a_picture_is_not_among_predictions_for_programs(
 def test_a_recording_without_speech_does_not_stop_the_rest(
     dialog: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
+    monkeypatch.setattr(batch, "waveform_if_short", lambda recording, *_: recording)
     silent = dialog.with_name("silent.wav")
     soundfile.write(silent, np.zeros(48_000), 16_000)
     assert run(silent, dialog, timeline=True) == 1

@@ -19,7 +19,7 @@ from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
-from voxaffect.recognizer.recognizer import TrainedRecognizer
+from voxaffect.recognizer.recognizer import NO_SPEECH, TrainedRecognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
 from voxaffect.simulation.plans import write_audio, write_film
 from voxaffect.systems.classifier import NetClassifier, NetSettings
@@ -37,8 +37,8 @@ def tone(seed: int, seconds: float = 0.6) -> Waveform:
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     phase = 2 * np.pi * (120 + 60 * (seed % 4)) * time + 0.5 * np.sin(20 * time)
-    wave = sum(np.sin(k * phase) / k for k in range(1, 10))
-    noisy = 0.15 * wave + 0.02 * rng.normal(size=time.size)
+    wave = sum(np.sin(k * phase) / k for k in range(1, 10)) * np.sin(2 * np.pi * 2.5 * time) ** 2
+    noisy = 0.15 * wave + 0.002 * rng.normal(size=time.size)
     return Waveform(noisy.astype(np.float32), f"tone {seed}")
 
 
@@ -175,8 +175,10 @@ def test_limits_of_the_recognizer_hold_for_files_and_segments(
 def test_what_is_far_from_training_is_answered_with_a_warning(
     recognizer: TrainedRecognizer, saved: Path
 ) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
-    familiar, strange = recognizer.predict([tone(30), Waveform(noise, "noise")])
+    time = np.arange(16_000) / SAMPLE_RATE_HZ
+    whistle = np.sin(2 * np.pi * 300 * time) * np.sin(2 * np.pi * 2.5 * time) ** 2
+    sounds = [tone(30), Waveform((0.1 * whistle).astype(np.float32), "whistle")]
+    familiar, strange = recognizer.predict(sounds)
     assert familiar.novelty is not None
     assert familiar.novelty < 1
     assert strange.novelty is not None
@@ -193,6 +195,8 @@ def test_arrays_and_novelty_that_do_not_fit_are_refused(saved: Path, tmp_path: P
         return {key: values for key, values in arrays.items() if key != name}
 
     fewer = {
+        "novelty.center": arrays["novelty.center"][:16],
+        "novelty.scale": arrays["novelty.scale"][:16],
         "novelty.mean": arrays["novelty.mean"][:32],
         "novelty.whitening": arrays["novelty.whitening"][:32, :32],
     }
@@ -205,7 +209,8 @@ def test_arrays_and_novelty_that_do_not_fit_are_refused(saved: Path, tmp_path: P
         (arrays, 7.0, "7.0 false alarms"),
         (arrays, None, "novelty lacks false alarms"),
     ):
-        write_artifact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
+        wrong = {**header, "novelty": {"false_alarms": rate}}
+        write_artifact(tmp_path / "damaged", wrong, damaged)
         with pytest.raises(ArtifactError, match=message):
             TrainedRecognizer.load(tmp_path / "damaged")
 
@@ -231,17 +236,23 @@ def test_short_and_clipped_recordings_are_answered_with_a_warning(
     assert "clipped" in {caveat.code for caveat in clipped.warnings}
 
 
-@pytest.mark.parametrize(
-    ("samples", "message"),
-    [(np.zeros(16_000), "silent"), (tone(0, 0.01).samples, "25 ms")],
-    ids=["silence", "10 ms"],
-)
-def test_what_cannot_be_analyzed_is_named(
-    recognizer: TrainedRecognizer, samples: np.ndarray, message: str
+def test_silence_is_refused_by_name(recognizer: TrainedRecognizer) -> None:
+    with pytest.raises(AudioError, match=r"clip 7.* silent"):
+        recognizer.predict([Waveform(np.zeros(16_000, np.float32), "clip 7")])
+
+
+def test_where_nobody_speaks_there_is_no_emotion_and_the_others_are_answered(
+    recognizer: TrainedRecognizer,
 ) -> None:
-    with pytest.raises(AudioError, match=message) as fault:
-        recognizer.predict([Waveform(samples.astype(np.float32), "clip 7")])
-    assert "clip 7" in str(fault.value)
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    hiss, spoken, click = recognizer.predict([Waveform(noise, "hiss"), tone(30), tone(0, 0.01)])
+    assert spoken.probabilities == recognizer.predict([tone(30)])[0].probabilities
+    for silent, name, seconds in ((hiss, "hiss", 1.0), (click, "tone 0", 0.01)):
+        assert (silent.name, silent.label, silent.probabilities) == (name, NO_SPEECH, {})
+        assert silent.duration_s == seconds
+        (warning,) = silent.warnings
+        assert warning.code == "no-speech"
+        assert silent.error is None
 
 
 FILES = ["recognizer.json", "weights-*.safetensors"]

@@ -7,13 +7,11 @@ They are measured on the sound alone: a constant offset, rumble or digital silen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from voxaffect.audio.speech import DROPOUT_SAMPLES, RUMBLE_HZ
+from voxaffect.audio.speech import sound_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 
 MIN_DURATION_S = 0.5  # less than two syllables
@@ -41,7 +39,7 @@ class QualityWarning:
 
 def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
     """All warnings for a recording as it was decoded, before any gain; silence has none."""
-    sound = sound_of(waveform.samples)
+    _, sound = sound_of(waveform.samples)
     if not sound.any():
         return ()
     spectra = power_spectra(sound)
@@ -61,31 +59,6 @@ def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
         (edge_hz <= MIN_BANDWIDTH_HZ, "narrow-band", narrow),
     )
     return tuple(QualityWarning(code, text) for applies, code, text in checks if applies)
-
-
-def sound_of(samples: Floats) -> Floats:
-    """Samples (n,) without stretches of one value, a constant offset and rumble.
-
-    Quality needs neither the linear phase nor the steepness of the filter of `audio/speech.py`, and
-    zeros within quiet sound may stay; a recursive filter takes a tenth of the time.
-    """
-    changes = np.flatnonzero(samples[1:] != samples[:-1]) + 1
-    borders = np.concatenate([[0], changes, [samples.size]])
-    is_sound = np.ones(samples.size, np.bool_)
-    for at in np.flatnonzero(np.diff(borders) >= DROPOUT_SAMPLES):
-        is_sound[borders[at] : borders[at + 1]] = False
-    sound = samples[is_sound]
-    if sound.size == 0:
-        return sound
-    sections, state = _rumble_filter()
-    return np.asarray(sosfilt(sections, sound, zi=state * sound[0])[0], np.float32)
-
-
-@cache
-def _rumble_filter() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A high-pass filter, and its state after a constant of 1 has lasted forever."""
-    sections = butter(4, RUMBLE_HZ, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
-    return sections, sosfilt_zi(sections)
 
 
 SHAPE = 0.4  # shape of the Gamma distribution of speech magnitudes

@@ -21,8 +21,11 @@ Floats = NDArray[np.float32]
 SPEECH_VERSION = 1
 """To be increased when speech is found otherwise, so that stored features are computed anew."""
 
-QUIET = 2.0**-11
-"""Digital zeros between samples below it, -66 dB, are no sound: whatever their number."""
+QUIET, AMID_SAMPLES = 10 ** (-35 / 20), 40
+"""Digital zeros are no sound, whatever their number, between so many samples on either side that
+are 35 dB below the loud ones: speech is not that faint."""
+
+GAPS_AT_ONCE = 4096
 
 DROPOUT_SAMPLES = 160  # and so are as many samples of one value anywhere
 
@@ -56,8 +59,7 @@ def speech_of(waveform: Waveform) -> Speech:
         AudioError: the recording is silent, or constant.
         NoSpeechError: too little of it is speech.
     """
-    is_sound = ~digital_silence(waveform.samples)
-    sound = without_rumble(waveform.samples[is_sound])
+    is_sound, sound = sound_of(waveform.samples)
     if sound.size == 0 or rms(sound) < SILENCE_RMS:
         raise AudioError(f"{waveform.name}: is silent (all samples below -100 dB); record it again")
     mask = np.repeat(speech_mask(track_of(sound)), HOP)[: sound.size]
@@ -74,23 +76,50 @@ def speech_of(waveform: Waveform) -> Speech:
 REMEDY = "check that somebody speaks and that the microphone is not muted"
 
 
+def sound_of(samples: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which samples (n,) are no digital silence, and these without rumble."""
+    is_sound = ~digital_silence(samples)
+    return is_sound, without_rumble(samples[is_sound])
+
+
 def digital_silence(samples: Floats) -> NDArray[np.bool_]:
     """Whether each sample (n,) belongs to a stretch that no microphone has made.
 
-    Zeros at an end or between quiet samples, and long stretches of any one value.
+    Zeros at an end or amid quiet samples, and long stretches of any one value. What is quiet is
+    told by the samples that are not zero, so that zeros more or less change nothing.
     """
     silence = np.zeros(samples.size, np.bool_)
-    starts, ends = runs(samples == 0)
-    quiet = np.pad(np.abs(samples) < QUIET, 1, constant_values=True)  # beyond the ends, too
-    is_at_end = (starts == 0) | (ends == samples.size)
-    is_none = is_at_end | (quiet[starts] & quiet[ends + 1])
-    for start, end in zip(starts[is_none], ends[is_none], strict=True):
-        silence[start:end] = True
+    sounding = np.flatnonzero(samples)
+    if sounding.size == 0:
+        return ~silence
+    silence[: sounding[0]], silence[sounding[-1] + 1 :] = True, True
+    gaps = np.flatnonzero(np.diff(sounding) > 1)
+    gaps = gaps[_is_quiet(samples[sounding], gaps)]
+    _fill(silence, sounding[gaps] + 1, sounding[gaps + 1])
     starts, ends = runs(samples[1:] == samples[:-1])
     is_long = ends - starts + 1 >= DROPOUT_SAMPLES
-    for start, end in zip(starts[is_long], ends[is_long], strict=True):
-        silence[start : end + 1] = True
+    _fill(silence, starts[is_long], ends[is_long] + 1)
     return silence
+
+
+def _is_quiet(sounding: Floats, gaps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether samples (n,) without zeros are quiet around the places after those of gaps (G,)."""
+    squares = np.square(sounding, dtype=np.float64)
+    level = np.sqrt(np.square(squares).sum() / squares.sum())  # of what is loud, however rare
+    padded = np.pad(np.abs(sounding), (AMID_SAMPLES - 1, AMID_SAMPLES))
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AMID_SAMPLES)
+    is_quiet = np.empty(gaps.size, np.bool_)
+    for first in range(0, gaps.size, GAPS_AT_ONCE):
+        some = slice(first, first + GAPS_AT_ONCE)
+        is_quiet[some] = around[gaps[some]].max(axis=1) < QUIET * level
+    return is_quiet
+
+
+def _fill(mask: NDArray[np.bool_], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+    """Set stretches of a mask, which do not overlap."""
+    steps = np.zeros(mask.size + 1, np.int8)
+    steps[starts], steps[ends] = 1, -1
+    mask |= np.cumsum(steps[:-1], dtype=np.int8) > 0
 
 
 def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

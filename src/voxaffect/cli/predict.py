@@ -182,9 +182,9 @@ def predict(
       voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
       curl -s https://example.org/a.ogg | voxaffect predict -
 
-    Warnings mark doubtful predictions: short, clipped, noisy, music, narrow-band, or unfamiliar
-    (out of distribution: unlike the training data). Recordings that cannot be used are reported on
-    standard error and skipped; the exit status is then 1.
+    Warnings mark doubtful predictions: short, clipped, noisy, noise, music, tone, narrow-band, or
+    unfamiliar (out of distribution: unlike the training data). Recordings that cannot be used are
+    reported on standard error and skipped; the exit status is then 1.
     """
     from voxaffect.parallel.processes import import_without_gc
 

@@ -26,7 +26,12 @@ from voxaffect.export.side_car import (
     read_pair,
 )
 from voxaffect.features.frames import refuse_short
-from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
+from voxaffect.recognizer.prediction import (
+    Prediction,
+    label_of,
+    named,
+    unfamiliar,
+)
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.functionals import functionals
@@ -81,14 +86,14 @@ class OnnxRecognizer:
         outputs = self.session.run(names, {SAMPLES: waveform.samples})
         given: dict[str, NDArray[np.float32]] = dict(zip(names, outputs, strict=True))
         novelty, posteriors = float(given[NOVELTY]), given[TIMELINE]
-        probabilities = named(classes[EMOTION.name], given[PROBABILITIES])
+        warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
         return Prediction(
             name=waveform.name,
-            label=max(probabilities, key=lambda name: probabilities[name]),
-            probabilities=probabilities,
+            label=label_of(classes[EMOTION.name], given[PROBABILITIES], warnings),
+            probabilities=named(classes[EMOTION.name], given[PROBABILITIES]),
             subtasks={t: named(classes[t], given[t]) for t in classes if t != EMOTION.name},
             duration_s=waveform.duration_s,
-            warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
+            warnings=warnings,
             novelty=novelty,
             posteriors=posteriors,
             times_s=self.about.grid.centers_s(len(posteriors)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, NotRequired, TypedDict
@@ -18,7 +18,22 @@ UNFAMILIAR = 1.0
 recognizer states how many utterances like those of its training corpora exceed it."""
 
 UNSURE = "unsure"
-"""Label of a prediction whose highest probability is below the threshold of `abstain`."""
+"""Label where a warning rejects the answer, or where `Prediction.abstained` has doubts."""
+
+NO_SPEECH = "no speech"
+"""Label where too little is speech; there are no probabilities of emotion."""
+
+REJECTING = frozenset({"music", "noise", "tone", "unfamiliar"})
+"""Codes of warnings with which a prediction is `UNSURE`: it is no speech that was trained on."""
+
+DOUBTFUL = REJECTING | {"clipped", "noisy", "short"}
+"""Codes of warnings with which a prediction is `UNSURE` where abstention is asked for. A narrow
+band alone is no doubt: recognizers are trained to stand a telephone."""
+
+NO_SPEECH_CODE = "no-speech"  # of the warning of every prediction without speech
+TOO_LITTLE = "too little of it is speech"
+ABSTAIN_KEY = "abstain_below"
+"""Key of a recognizer's card: the threshold for `Prediction.abstained` that dev speakers chose."""
 
 ROW_COLUMNS = ("path", "start_s", "end_s")
 """Columns by which the predictions for a table's rows can be joined to the table."""
@@ -44,7 +59,8 @@ class PredictionDict(TypedDict):
     """A prediction as JSON: a line of JSON lines, and the body of HTTP responses.
 
     The recording and, for a segment, stream or table's row, the place in it; and what was
-    recognized, where times and posteriors are those of every frame.
+    recognized, where times and posteriors are those of every frame. `reason` is there where
+    `emotion` is `unsure` or `no speech`; `probabilities` are empty for `no speech`.
     """
 
     file: str
@@ -53,6 +69,7 @@ class PredictionDict(TypedDict):
     end_s: NotRequired[float | None]
     is_final: NotRequired[bool]
     emotion: str | None
+    reason: NotRequired[str]
     probabilities: dict[str, float]
     subtasks: dict[str, dict[str, float]]
     duration_s: float
@@ -69,9 +86,9 @@ class Prediction:
 
     Args:
         name: the recording: its path, or what the caller calls it.
-        label: the emotion class of the highest probability, or `UNSURE`; None where there is an
-            `error`, or where a stream holds too little yet.
-        probabilities: emotion class -> calibrated probability.
+        label: the emotion class of the highest probability, `UNSURE` or `NO_SPEECH` (`reason` says
+            why); None where there is an `error`, or where a stream holds too little yet.
+        probabilities: emotion class -> calibrated probability; empty without speech.
         subtasks: task -> class -> mean posterior, for the subtasks that the net has learned.
         duration_s: length of what was analyzed, in seconds.
         warnings: reasons to trust the prediction less.
@@ -86,6 +103,7 @@ class Prediction:
         embedding: float32 (D,), the high-level features: functionals of the posteriors.
         segments: predictions of the recording's utterances, where it was segmented.
         row: columns `ROW_COLUMNS` of the table's row that the recording stands in.
+        threshold: that of `abstained`, where it has made the label `UNSURE`.
     """
 
     name: str
@@ -104,6 +122,7 @@ class Prediction:
     embedding: NDArray[np.float32] | None = field(default=None, compare=False)
     segments: tuple[Prediction, ...] = ()
     row: Mapping[str, str] = field(default_factory=dict)
+    threshold: float | None = None
 
     @property
     def probability(self) -> float | None:
@@ -117,15 +136,59 @@ class Prediction:
             return 0.0, self.duration_s
         return self.start_s, self.end_s
 
+    @property
+    def reason(self) -> str | None:
+        """Why the label is `UNSURE` or `NO_SPEECH`, for people; None for an emotion."""
+        if self.label == NO_SPEECH:
+            return self._text_of({NO_SPEECH_CODE}) or TOO_LITTLE
+        if self.label != UNSURE:
+            return None
+        rejected = self._text_of(REJECTING)
+        if rejected is not None or self.threshold is None:
+            return rejected
+        return self._text_of(DOUBTFUL) or _below(self.probability or 0.0, self.threshold)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The reason, if there is one, and then the texts of all other warnings."""
+        texts = [warning.text for warning in self.warnings]
+        return tuple(dict.fromkeys([*filter(None, [self.reason]), *texts]))
+
     def abstained(self, threshold: float | None) -> Prediction:
-        """Abstention: the same, labeled `UNSURE` if its highest probability is below a threshold.
+        """Abstention: the same, labeled `UNSURE` where there are doubts; None has none.
+
+        That is, where the highest probability is below the threshold, or a warning has one of the
+        codes `DOUBTFUL`.
 
         >>> Prediction("clip.wav", "sad", {"happy": 0.45, "sad": 0.55}).abstained(0.6).label
         'unsure'
         """
-        if threshold is None or self.probability is None or self.probability >= threshold:
+        if threshold is None or self.probability is None:
             return self
-        return replace(self, label=UNSURE)
+        if self.probability >= threshold and self._text_of(DOUBTFUL) is None:
+            return self
+        return replace(self, label=UNSURE, threshold=threshold)
+
+    def forced(self) -> Prediction:
+        """The same, labeled with the class of the highest probability where it is `UNSURE`.
+
+        Without speech there is nothing to answer: the label stays `NO_SPEECH`.
+
+        >>> Prediction("clip.wav", "unsure", {"happy": 0.45, "sad": 0.55}).forced().label
+        'sad'
+        """
+        if self.label != UNSURE or not self.probabilities:
+            return self
+        best = max(self.probabilities, key=lambda name: self.probabilities[name])
+        return replace(self, label=best, threshold=None)
+
+    def decided(self, *, force: bool = False, abstain: float | None = None) -> Prediction:
+        """As a user asks for it: `forced`, or else `abstained` with a threshold."""
+        return self.forced() if force else self.abstained(abstain)
+
+    def _text_of(self, codes: Collection[str]) -> str | None:
+        """Text of the first warning with one of some codes."""
+        return next((warning.text for warning in self.warnings if warning.code in codes), None)
 
     def to_dict(self, *, frames: bool = False) -> dict[str, Any]:
         """A `PredictionDict`, with `frames` of every frame; of an error, place and `ErrorDict`."""
@@ -134,6 +197,7 @@ class Prediction:
             return {**plain, "error": {"code": self.error.code, "message": str(self.error)}}
         plain |= {
             "emotion": self.label,
+            **({} if self.reason is None else {"reason": self.reason}),
             "probabilities": self.probabilities,
             "subtasks": self.subtasks,
             "duration_s": round(self.duration_s, 3),
@@ -162,17 +226,21 @@ class Prediction:
         return place
 
     def __str__(self) -> str:
+        if self.label is None:
+            return self._title()
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in ranked)
+        answer = f"{self._title()} ({shares})" if shares else self._title()
+        return "; ".join([answer, *self.remarks])
+
+    def _title(self) -> str:
+        """Recording and label; or why there is none."""
         where = self.name
         if self.start_s is not None and self.end_s is not None:
             where += f" {self.start_s:.2f} to {self.end_s:.2f} s"
         if self.error is not None:
             return str(self.error)
-        if self.label is None:
-            return f"{where}: nothing to recognize yet"
-        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
-        shares = ", ".join(f"{name} {share:.2f}" for name, share in ranked)
-        warned = "".join(f"; {warning}" for warning in self.warnings)
-        return f"{where}: {self.label} ({shares}){warned}"
+        return f"{where}: {self.label or 'nothing to recognize yet'}"
 
     def __repr__(self) -> str:
         said = f"label={self.label!r}"
@@ -184,15 +252,56 @@ class Prediction:
         return f"Prediction({self.name!r}, {said}{place})"
 
     def _repr_html_(self) -> str:
-        """A bar for each class, for notebooks."""
+        """A bar for each class, for notebooks; pale ones where the label is none of them."""
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td><progress max='1' value='{share:.3f}'></progress>"
             f"</td><td>{share:.2f}</td></tr>"
             for name, share in self.probabilities.items()
         )
-        notes = "".join(f"<div>{escape(str(warning))}</div>" for warning in self.warnings)
-        title = escape(str(self).split(" (")[0])
-        return f"<strong>{title}</strong><table>{rows}</table>{notes}"
+        look = " style='opacity: .5'" if self.label == UNSURE else ""
+        notes = "".join(f"<div>{escape(text)}</div>" for text in self.remarks)
+        bars = f"<table{look}>{rows}</table>" if rows else ""
+        return f"<strong>{escape(self._title())}</strong>{bars}{notes}"
+
+
+def label_of(
+    classes: Sequence[str], probabilities: NDArray[Any], warnings: Iterable[QualityWarning]
+) -> str:
+    """The label: the class of the highest probability, or `UNSURE` where a warning rejects it.
+
+    Args:
+        classes: names of the C classes.
+        probabilities: their probabilities, (C,).
+        warnings: those of the recording.
+    """
+    if any(warning.code in REJECTING for warning in warnings):
+        return UNSURE
+    return classes[int(np.argmax(probabilities))]
+
+
+def no_speech(
+    name: str,
+    duration_s: float,
+    warnings: Iterable[QualityWarning] = (),
+    reason: str = TOO_LITTLE,
+) -> Prediction:
+    """The prediction for a recording of which too little is speech.
+
+    Args:
+        name: the recording.
+        duration_s: its length.
+        warnings: those of the recording; one of the code `no-speech` is put before them.
+        reason: text of that warning.
+    """
+    others = [warning for warning in warnings if warning.code != NO_SPEECH_CODE]
+    told = (QualityWarning(NO_SPEECH_CODE, reason), *others)
+    return Prediction(name, NO_SPEECH, duration_s=duration_s, warnings=told)
+
+
+def _below(probability: float, threshold: float) -> str:
+    """That a probability is below a threshold, in as many digits as show it."""
+    digits = next((n for n in (2, 3, 4) if round(probability, n) < round(threshold, n)), 6)
+    return f"probability {probability:.{digits}f} below {threshold:.{digits}f}"
 
 
 def unfamiliar(novelty: float) -> tuple[QualityWarning, ...]:

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.audio.quality import QualityWarning, quality_warnings
-from voxaffect.audio.speech import REMEDY, Speech, speech_of
+from voxaffect.audio.quality import quality_warnings
+from voxaffect.audio.speech import Speech, speech_of
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.errors import ArtifactError, NoSpeechError, TrainingError
 from voxaffect.features.frames import FrameExtractor
@@ -24,7 +24,7 @@ from voxaffect.model.data import Examples
 from voxaffect.model.training import OnEpoch
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
-from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
+from voxaffect.recognizer.prediction import Prediction, label_of, named, no_speech, unfamiliar
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
 from voxaffect.systems.classifier import (
@@ -40,8 +40,6 @@ from voxaffect.systems.kinds import classifier_of, describe
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.novelty import Novelty
 from voxaffect.version import __version__
-
-NO_SPEECH = "no speech"  # label of a recording in which nobody speaks
 
 CHECKED = {
     "features": "frame features",
@@ -149,7 +147,7 @@ class TrainedRecognizer:
             try:
                 spoken[row] = speech_of(waveform)
             except NoSpeechError:
-                predictions[row] = without_speech(waveform)
+                predictions[row] = no_speech(waveform.name, waveform.duration_s)
         if spoken:
             frames = self._frames(spoken.values())
             output = self.classifier.answer(frames)
@@ -178,20 +176,21 @@ class TrainedRecognizer:
         row: int,
     ) -> Prediction:
         probabilities, novelty = output.probabilities[row], self.novelty_.of(frames)
+        warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
         by_frame = {task: several[row] for task, several in (output.posteriors or {}).items()}
         posteriors, times_s = by_frame.pop(EMOTION.name, None), None
         if posteriors is not None:
             times_s = speech.times_s(self.extractor.grid.centers_s(len(posteriors)))
         return Prediction(
             name=waveform.name,
-            label=EMOTION.classes[int(probabilities.argmax())],
+            label=label_of(EMOTION.classes, probabilities, warnings),
             probabilities=named(EMOTION.classes, probabilities),
             subtasks={
                 task: named(TASKS[task].classes, values.mean(axis=0))
                 for task, values in by_frame.items()
             },
             duration_s=waveform.duration_s,
-            warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
+            warnings=warnings,
             novelty=novelty,
             posteriors=posteriors,
             times_s=times_s,
@@ -272,14 +271,6 @@ class TrainedRecognizer:
         except ArtifactError as fault:
             raise ArtifactError(f"{folder}: {fault}") from fault
         return recognizer
-
-
-def without_speech(waveform: Waveform) -> Prediction:
-    """The prediction for a recording in which nobody speaks."""
-    warning = QualityWarning("no-speech", f"no speech found; {REMEDY}")
-    return Prediction(
-        waveform.name, NO_SPEECH, duration_s=waveform.duration_s, warnings=(warning,)
-    )
 
 
 def _in_half(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

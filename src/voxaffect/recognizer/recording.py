@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,10 +23,11 @@ from voxaffect.audio.decode import (
     DecodeLimits,
     decode,
     downmix,
+    open_recording,
     printable,
     read,
 )
-from voxaffect.audio.waveform import Waveform, invalid_sample
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform, invalid_sample
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, InputError, RecordingLimitError
 
@@ -52,6 +56,58 @@ def waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
         return decode(recording.path, start_s=start_s, end_s=end_s, limits=limits, name=name)
     source = recording if isinstance(recording, bytes) else Path(recording)
     return decode(source, limits=limits)
+
+
+Opener = Callable[[], AbstractContextManager[AudioStream]]
+"""Opens a recording, to be read block by block; each call begins anew."""
+
+
+def opener_of(recording: Recording, limits: DecodeLimits, name: str | None = None) -> Opener:
+    """Opener of a recording, by default with the name that predictions of it have.
+
+    What it opens raises `AudioError` where it cannot be decoded, or is beyond a limit.
+    """
+    name = name or name_of(recording)
+    if isinstance(recording, Waveform):
+        samples = recording.samples
+
+        def opened() -> AbstractContextManager[AudioStream]:
+            blocks = (samples[at : at + BLOCK] for at in range(0, samples.size, BLOCK))
+            return nullcontext(AudioStream(name, SAMPLE_RATE_HZ, samples.size, blocks))
+
+        return opened
+    if isinstance(recording, Utterance):
+        start_s, end_s = recording.start_s, recording.end_s
+        return partial(
+            open_recording, recording.path, start_s=start_s, end_s=end_s, limits=limits, name=name
+        )
+    source = recording if isinstance(recording, bytes) else Path(recording)
+    return partial(open_recording, source, limits=limits, name=name)
+
+
+def waveform_if_short(
+    recording: Recording, limits: DecodeLimits, longest_s: float
+) -> Waveform | None:
+    """The samples of a recording at 16 kHz; None where it is longer than `longest_s`.
+
+    Of a longer one no more than that is decoded.
+
+    Raises:
+        AudioError: it cannot be decoded, or is beyond a limit.
+    """
+    if isinstance(recording, Waveform):
+        return recording if recording.duration_s <= longest_s else None
+    with opener_of(recording, limits)() as stream:
+        most = longest_s * stream.rate_hz
+        if stream.n_samples is not None and stream.n_samples > most:
+            return None
+        blocks, n_read = list[NDArray[np.float32]](), 0
+        for block in stream.blocks:
+            blocks.append(block)
+            n_read += len(block)
+            if n_read > most:
+                return None
+        return read(replace(stream, blocks=iter(blocks)))
 
 
 def name_of(recording: Recording) -> str:

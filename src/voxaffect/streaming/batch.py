@@ -1,11 +1,13 @@
 """Batch inference: predictions of many recordings, computed in parallel, returned in input order.
 
 Recordings of similar length share a batch, since a batch takes as long as its longest. Each worker
-computes a batch of its own from file to prediction, so that none waits for another.
+computes a batch of its own from file to prediction, so that none waits for another. A long
+recording is read in stretches of speech, whose predictions become one.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
@@ -15,17 +17,31 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
-from voxaffect.audio.decode import DecodeLimits
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+import numpy as np
+
+from voxaffect.audio.decode import DecodeLimits, at_16_khz
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform, gain
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import AudioError
-from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recording import Recording, name_of, waveform_of
+from voxaffect.errors import AudioError, NoSpeechError
+from voxaffect.recognizer.prediction import Prediction, no_speech
+from voxaffect.recognizer.recording import (
+    Opener,
+    Recording,
+    name_of,
+    opener_of,
+    waveform_if_short,
+)
+from voxaffect.recognizer.stretches import combined
+from voxaffect.streaming.segments import timeline
 
 WINDOW = 256  # recordings sorted by length among themselves; the first waits for its batch
 TOGETHER = 32  # the largest batch
 BYTES_TOGETHER = 32 << 20  # beyond which none is added to a batch: long ones are alone
 BYTES_PER_S = 2 * SAMPLE_RATE_HZ  # estimated, of a segment, whatever its file's format
+
+LONG_S = 30.0
+"""Recordings longer than this are split at their pauses: nobody keeps one emotion for minutes, and
+neither samples nor frames of an hour need be in memory together."""
 
 PredictBatch = Callable[[Sequence[Recording]], list[Prediction]]
 
@@ -43,29 +59,74 @@ class Predictor(Protocol):
         """
 
 
-def predict_each(model: Predictor, recordings: Sequence[Recording]) -> list[Prediction]:
-    """Predict recordings in one batch, in order; a faulty one has `error`."""
+def predict_each(
+    model: Predictor, recordings: Sequence[Recording | Prediction]
+) -> list[Prediction]:
+    """Predict recordings in one batch, in order; a faulty one has `error`.
 
-    def decoded(recording: Recording) -> Waveform | Prediction:
-        try:
-            return waveform_of(recording, model.limits)
-        except AudioError as fault:
-            return Prediction(name_of(recording), error=fault)
-
-    return predict_decoded(model, [*map(decoded, recordings)])
-
-
-def predict_decoded(model: Predictor, decoded: Sequence[Waveform | Prediction]) -> list[Prediction]:
-    """Predict waveforms in one batch; predictions in a waveform's place are kept."""
-    waveforms = [waveform for waveform in decoded if isinstance(waveform, Waveform)]
+    One longer than `LONG_S` is split at its pauses, and its label is that of most of its speech.
+    Predictions in a recording's place are kept.
+    """
+    found = [_long_or_decoded(model, recording) for recording in recordings]
+    waveforms = [waveform for waveform in found if isinstance(waveform, Waveform)]
     predictions = iter(_predict_batch(model, waveforms))
-    return [next(predictions) if isinstance(one, Waveform) else one for one in decoded]
+    return [next(predictions) if isinstance(one, Waveform) else one for one in found]
+
+
+def _long_or_decoded(model: Predictor, recording: Recording | Prediction) -> Waveform | Prediction:
+    """The samples of a short recording, the prediction of a long or faulty one."""
+    if isinstance(recording, Prediction):
+        return recording
+    try:
+        short = waveform_if_short(recording, model.limits, LONG_S)
+        return predict_long(model, opener_of(recording, model.limits)) if short is None else short
+    except AudioError as fault:
+        return Prediction(name_of(recording), error=fault)
+
+
+def predict_long(model: Predictor, opener: Opener) -> Prediction:
+    """One prediction for a recording, from those of its stretches of speech; in bounded memory.
+
+    Raises:
+        AudioError: the recording cannot be decoded, or is silent.
+    """
+    try:
+        found = timeline(partial(_predict_stretches, model), opener, on_fault=lambda _: None)
+    except NoSpeechError:
+        return _without_speech(opener)
+    return combined(found.name, found.track.duration_s, found.utterances)
+
+
+def _predict_stretches(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
+    """Predictions in order, in batches of similar length."""
+    found: dict[int, Prediction] = {}
+    for rows in batches([waveform.samples.nbytes for waveform in waveforms]):
+        predictions = _predict_batch(model, [waveforms[row] for row in rows])
+        found |= zip(rows, predictions, strict=True)
+    return [found[row] for row in range(len(waveforms))]
+
+
+def _without_speech(opener: Opener) -> Prediction:
+    """The prediction for a recording in which none was found; a silent one is an `AudioError`."""
+    n_samples, total, power = 0, 0.0, 0.0
+    with opener() as recording:
+        for block in at_16_khz(recording):
+            n_samples += len(block)
+            total += float(block.sum(dtype=np.float64))
+            power += float(np.square(block, dtype=np.float64).sum())
+    # Around the mean: a constant is as silent as zeros.
+    variance = power / n_samples - (total / n_samples) ** 2
+    gain(math.sqrt(max(variance, 0.0)), recording.name)
+    return no_speech(recording.name, n_samples / SAMPLE_RATE_HZ)
 
 
 def _predict_batch(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
     """Each waveform is predicted alone if one of them is silent or too short."""
     try:
         return [*model.predict(waveforms)]
+    except NoSpeechError:
+        if len(waveforms) == 1:
+            return [no_speech(waveforms[0].name, waveforms[0].duration_s)]
     except AudioError as fault:
         if len(waveforms) == 1:
             return [Prediction(waveforms[0].name, error=fault)]

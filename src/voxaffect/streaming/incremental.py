@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.model.streaming import RecurrentState, StreamingNet
-from voxaffect.recognizer.prediction import Prediction, named
+from voxaffect.recognizer.prediction import Prediction, label_of, named
 from voxaffect.streaming.frontend import FrameUpdate, Frontend, Progress, StreamInput
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.systems.row_classifier import RowClassifier
@@ -235,7 +235,7 @@ def interim_prediction(name: str, posterior: InterimPosterior | None, n_samples:
     probabilities, subtasks, n_analyzed = posterior
     return replace(
         so_far,
-        label=EMOTION.classes[int(probabilities.argmax())],
+        label=label_of(EMOTION.classes, probabilities, so_far.warnings),
         probabilities=named(EMOTION.classes, probabilities),
         subtasks={task: named(TASKS[task].classes, values) for task, values in subtasks.items()},
         duration_s=n_analyzed / SAMPLE_RATE_HZ,

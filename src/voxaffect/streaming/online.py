@@ -28,7 +28,7 @@ from voxaffect.features.runtime import torch_threads
 from voxaffect.model.streaming import streaming_net
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import TrainedRecognizer
-from voxaffect.streaming.batch import Predictor, predict_decoded
+from voxaffect.streaming.batch import Predictor, predict_each
 from voxaffect.streaming.frontend import Frontend, Progress, StreamInput, gain_so_far
 from voxaffect.streaming.incremental import (
     CausalDecoder,
@@ -112,7 +112,9 @@ class LiveStream:
             StreamingError: the stream had ended.
         """
         waveform = Waveform(self._end(), self.name)
-        (prediction,) = (model or self._live.recognizer).predict([waveform])
+        (prediction,) = predict_each(model or self._live.recognizer, [waveform])
+        if prediction.error is not None:
+            raise prediction.error
         return _final(prediction)
 
     def drop(self) -> None:
@@ -241,7 +243,7 @@ class LiveRecognizer:
             StreamingError: a stream had ended; those before it in order have ended now.
         """
         ended = [(stream._end(), stream.name) for stream in streams]
-        predictions = predict_decoded(self.recognizer, [_waveform(*one) for one in ended])
+        predictions = predict_each(self.recognizer, [_waveform(*one) for one in ended])
         return [_final(prediction) for prediction in predictions]
 
     def _decode(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:

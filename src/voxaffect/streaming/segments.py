@@ -8,7 +8,6 @@ file; so predictions equal those of the segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -24,7 +23,8 @@ from voxaffect.audio.vad import ActivityTrack
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, NoSpeechError
 from voxaffect.features.frames import merge_blocks
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
+from voxaffect.recognizer.recording import Opener
 from voxaffect.streaming.endpointer import SampleBuffer
 from voxaffect.streaming.spans import Span, find_speech
 
@@ -32,7 +32,6 @@ TOGETHER = 64
 """Utterances in memory at once: mostly three minutes of samples, at most sixteen."""
 
 Floats = NDArray[np.float32]
-Opener = Callable[[], AbstractContextManager[AudioStream]]
 OnFault = Callable[[AudioError], None]
 Predict = Callable[[Sequence[Waveform]], Iterable[Prediction]]
 
@@ -48,17 +47,18 @@ class Timeline(NamedTuple):
 def timeline(predict: Predict, opener: Opener, *, on_fault: OnFault) -> Timeline:
     """Find a recording's utterances and predict each; `opener` opens it anew each time.
 
-    `on_fault` gets the error of an utterance without a prediction, such as a silent one.
+    `on_fault` gets the error of an utterance without a prediction, such as a silent one. What turns
+    out to be no speech is left out.
 
     Raises:
-        AudioError: the recording cannot be decoded, or holds no speech.
+        AudioError: the recording cannot be decoded.
+        NoSpeechError: it holds no speech.
     """
     with opener() as recording:
         name, track = recording.name, activity_track(recording)
     spans = find_speech(track)
-    if not spans:
-        raise NoSpeechError(f"{name}: no speech found; {REMEDY}")
     utterances: list[Prediction] = []
+    n_faults = 0
     with opener() as recording:
         segments = zip(spans, cut_segments(recording, spans), strict=True)
         while together := list(islice(segments, TOGETHER)):
@@ -66,8 +66,11 @@ def timeline(predict: Predict, opener: Opener, *, on_fault: OnFault) -> Timeline
             for (span, _), one in zip(together, predictions, strict=True):
                 if one.error is not None:
                     on_fault(one.error)
-                else:
+                    n_faults += 1
+                elif one.label != NO_SPEECH:
                     utterances.append(replace(one, name=name, **span._asdict()))
+    if not utterances and not n_faults:
+        raise NoSpeechError(f"{name}: no speech found; {REMEDY}")
     return Timeline(name, track, tuple(utterances))
 
 

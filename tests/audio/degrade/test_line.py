@@ -5,7 +5,7 @@ import pytest
 
 from tests.audio.degrade.sounds import band_db, degraded, power_db, silence, speech, tone
 from voxaffect.audio.degrade.line import hum, offset, quantized, speed
-from voxaffect.audio.speech import without_rumble
+from voxaffect.audio.rumble import without_rumble
 
 
 def test_an_offset_is_the_mean_and_goes_with_rumble() -> None:

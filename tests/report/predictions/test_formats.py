@@ -8,13 +8,12 @@ import json
 import re
 from dataclasses import replace
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.report.predictions.made import SHARES, made
 from voxaffect.audio.quality import QualityWarning
-from voxaffect.recognizer.prediction import UNSURE
+from voxaffect.recognizer.prediction import NO_SPEECH, UNSURE, no_speech
 from voxaffect.report.predictions.formats import (
     COLUMNS,
     FORMATS,
@@ -93,11 +92,27 @@ def test_frames_are_told_at_the_times_of_the_recording() -> None:
     assert line["posteriors"] == [[0.25] * 4] * 2
 
 
-@pytest.mark.parametrize(
-    ("abstain", "label"), [(None, "angry"), (0.55, "angry"), (0.5501, UNSURE), (1.0, UNSURE)]
-)
-def test_an_answer_below_the_limit_is_unsure(abstain: float | None, label: str) -> None:
-    assert made().abstained(abstain).label == label
+def test_no_format_has_probabilities_without_speech() -> None:
+    silent = no_speech("hiss.wav", 2.5, [QualityWarning("noisy", "noisy")])
+    line = json.loads(json_line(silent, frames=True))
+    assert (line["emotion"], line["probabilities"], line["subtasks"]) == (NO_SPEECH, {}, {})
+    assert line["reason"] == "too little of it is speech"
+    assert [warning["code"] for warning in line["warnings"]] == ["no-speech", "noisy"]
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].begin + csv_row(silent)))
+    assert (row["emotion"], row["reason"]) == (NO_SPEECH, line["reason"])
+    assert {row[name] for name in SHARES} == {""}
+    assert audacity_label(silent) == "0.000000\t2.500000\tno speech\n"
+    assert vtt_cue(silent).endswith("\nno speech\n")
+
+
+def test_every_format_has_the_reason_of_what_is_unsure() -> None:
+    said = replace(made(), label=UNSURE, warnings=(QualityWarning("music", "music-like --> a"),))
+    assert json.loads(json_line(said))["reason"] == "music-like --> a"
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].begin + csv_row(said)))
+    assert (row["emotion"], row["reason"], row["angry"]) == (UNSURE, "music-like --> a", "0.5500")
+    assert audacity_label(said).endswith("\tunsure: music-like --> a\n")
+    assert vtt_cue(said).endswith("\nunsure: music-like --&gt; a\n")
+    assert "reason" not in json.loads(json_line(made()))
 
 
 def test_what_cannot_be_seen_is_shown() -> None:

@@ -12,9 +12,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.report.predictions.made import made
-from voxaffect.recognizer.prediction import UNSURE, Prediction
+from voxaffect.audio.quality import QualityWarning
+from voxaffect.recognizer.prediction import NO_SPEECH, UNSURE, Prediction, no_speech
 from voxaffect.report.colors import LETTERS
 from voxaffect.report.predictions.table import PAUSE, clock, strip, table
+
+SILENT = no_speech("hiss.wav", 5.0, [QualityWarning("noisy", "noisy")])
 
 
 def test_letters_stand_where_somebody_speaks() -> None:
@@ -27,8 +30,11 @@ def test_letters_stand_where_somebody_speaks() -> None:
     assert all(f"{letter} {name}" in legend for name, letter in LETTERS.items())
 
 
-def test_letters_differ() -> None:
-    assert len({*LETTERS.values(), PAUSE}) == len(LETTERS) + 1
+def test_letters_differ_and_no_speech_is_a_pause() -> None:
+    assert len({*LETTERS.values()}) == len(LETTERS)
+    assert LETTERS[NO_SPEECH] == PAUSE
+    said = [made(label="sad", start_s=0, end_s=5), replace(SILENT, start_s=5.0, end_s=10.0)]
+    assert strip(said, 10.0, 20).plain.splitlines()[0] == 10 * "s" + 10 * PAUSE
 
 
 def test_a_column_is_whoever_fills_most_of_it() -> None:
@@ -70,6 +76,18 @@ def printed(predictions: Sequence[Prediction], width: int) -> str:
 
 def test_each_warning_is_shown() -> None:
     assert all(str(warning) in printed((QUIET, WARNED), 160) for warning in WARNED.warnings)
+
+
+def test_no_probability_is_shown_without_speech_and_the_reason_comes_first() -> None:
+    tone = replace(
+        WARNED, label=UNSURE, warnings=(*WARNED.warnings, QualityWarning("tone", "a tone"))
+    )
+    text = printed((tone, SILENT), 200)
+    unsure, silent = (line for line in text.splitlines() if "unsure" in line or "no speech" in line)
+    assert "a tone; clipped (3% of samples at full scale); noisy" in unsure
+    assert "0.55" in unsure
+    assert "too little of it is speech; noisy" in silent
+    assert not re.search(r"\d\.\d", silent)
 
 
 LONG = replace(WARNED, name="recordings/of/a/long/winter/interview-number-17.wav")

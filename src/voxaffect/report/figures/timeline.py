@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -25,6 +26,8 @@ MOST_LETTERS = 100
 """Letters that fit side by side; of a shorter utterance the lines below tell the class."""
 
 LINES = dict(zip(EMOTION.classes, ("-", "--", ":", "-."), strict=True))
+
+PALE = 0.3  # opacity of the lines of an utterance that is unsure
 
 Levels = NDArray[np.floating]
 
@@ -80,15 +83,13 @@ def envelope(level_db: Levels, duration_s: float) -> tuple[Levels, Levels]:
 
 
 def _certainty(panel: Axes, segments: Sequence[Prediction], duration_s: float) -> None:
-    """Probability of each class during speech, and none between."""
+    """Probability of each class during speech, and none between; pale where it is unsure."""
+    sure = [segment for segment in segments if segment.reason is None]
+    unsure = [segment for segment in segments if segment.reason is not None]
     for name in EMOTION.classes:
-        times, shares = [], []
-        for segment in segments:
-            share = segment.probabilities[name]
-            times += [*segment.interval_s, segment.interval_s[1]]
-            shares += [share, share, np.nan]
-        label = f"{LETTERS[name]}  {name}"
-        panel.plot(times, shares, LINES[name], color=LABEL_COLORS[name], linewidth=2, label=label)
+        look: dict[str, Any] = {"color": LABEL_COLORS[name], "linewidth": 2}
+        panel.plot(*_steps(unsure, name), LINES[name], alpha=PALE, **look)
+        panel.plot(*_steps(sure, name), LINES[name], label=f"{LETTERS[name]}  {name}", **look)
     panel.set_xlim(0, duration_s)
     panel.set_ylim(0, 1)
     panel.set_xlabel("time in seconds", color=INK)
@@ -96,3 +97,13 @@ def _certainty(panel: Axes, segments: Sequence[Prediction], duration_s: float) -
     panel.grid(axis="y", color=RULE, linewidth=0.5)
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, facecolor=PAPER)
+
+
+def _steps(segments: Sequence[Prediction], name: str) -> tuple[list[float], list[float]]:
+    """Times and probabilities of a class: a line during each segment, gaps between them."""
+    times, shares = list[float](), list[float]()
+    for segment in segments:
+        share = segment.probabilities.get(name, np.nan)
+        times += [*segment.interval_s, segment.interval_s[1]]
+        shares += [share, share, np.nan]
+    return times, shares

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from voxaffect.recognizer.prediction import ROW_COLUMNS, Prediction
+from voxaffect.recognizer.prediction import NO_SPEECH, ROW_COLUMNS, Prediction
 from voxaffect.taxonomy import EMOTION, TASKS
 
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -19,12 +19,12 @@ SUBTASKS = [
     (task.name, name) for task in TASKS.values() if task != EMOTION for name in task.classes
 ]
 COLUMNS = (
-    *("file", *ROW_COLUMNS, "emotion", *EMOTION.classes),
+    *("file", *ROW_COLUMNS, "emotion", "reason", *EMOTION.classes),
     *(f"{task}: {name}" for task, name in SUBTASKS),
     *("duration_s", "novelty", "warnings", "reasons"),
 )
-"""Columns of CSV and of DataFrames; `warnings` are codes with spaces between them, `reasons` their
-sentences."""
+"""Columns of CSV and of DataFrames; `reason` says why the label is `unsure` or `no speech`,
+`warnings` are codes with spaces between them, `reasons` their sentences."""
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """Outside these, `-->` in a text would be taken for times."""
@@ -39,7 +39,14 @@ def visible(text: str) -> str:
 
 
 def caption(prediction: Prediction) -> str:
-    """Label, its probability and the codes of warnings, for a few centimeters of a timeline."""
+    """Label, its probability and the codes of warnings, for a few centimeters of a timeline.
+
+    Of one that is unsure, the reason; of one without speech, the label alone.
+    """
+    if prediction.label == NO_SPEECH:
+        return NO_SPEECH
+    if prediction.reason is not None:
+        return f"{prediction.label}: {prediction.reason}"
     codes = ", ".join(warning.code for warning in prediction.warnings)
     share = f"{prediction.label} {prediction.probability or 0.0:.0%}"
     return f"{share} ({codes})" if codes else share
@@ -69,7 +76,7 @@ def row_of(prediction: Prediction) -> dict[str, str | float | None]:
     if p.start_s is not None:
         place = {"path": "", "start_s": p.start_s, "end_s": p.end_s}
     cells = (
-        *(p.name, *(place.get(column) for column in ROW_COLUMNS), p.label),
+        *(p.name, *(place.get(column) for column in ROW_COLUMNS), p.label, p.reason),
         *(p.probabilities.get(name) for name in EMOTION.classes),
         *(p.subtasks.get(task, {}).get(name) for task, name in SUBTASKS),
         *(p.duration_s, p.novelty),

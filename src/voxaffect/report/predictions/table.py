@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import NO_SPEECH, UNSURE, Prediction
 from voxaffect.report.colors import LABEL_COLORS, LETTERS
 from voxaffect.report.predictions.formats import visible
 from voxaffect.taxonomy import EMOTION
@@ -23,7 +23,7 @@ BORDERS = 4
 SHORTEST_NAME = 12
 """Characters of a recording's name that are shown at least, beside all columns."""
 
-PAUSE = "·"
+PAUSE = LETTERS[NO_SPEECH]
 
 
 def table(predictions: Sequence[Prediction], *, title: str | None = None, width: int = 80) -> Table:
@@ -33,6 +33,7 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
     warnings become codes, one a line, then subtasks, the classes' probabilities, warnings and at
     last the highest probability go. The label stays. A `title` is the recording whose segments
     they are; else each row names its own, relative to the current folder where it lies below it.
+    Rows without an emotion are dim, and begin their warnings with the reason.
     """
     here = f"{Path.cwd()}{os.sep}"
     names = [visible(p.name.removeprefix(here)) for p in predictions]
@@ -45,8 +46,8 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
     grid = Table(box=box.SQUARE)
     for heading, *_ in (["time" if title is not None else "file"], *columns):
         grid.add_column(heading, no_wrap=heading != "warnings")
-    for row in zip(shown, *(column[1:] for column in columns), strict=True):
-        grid.add_row(*row)
+    for p, *row in zip(predictions, shown, *(column[1:] for column in columns), strict=True):
+        grid.add_row(*row, style="dim" if p.label in {UNSURE, NO_SPEECH} else None)
     return grid
 
 
@@ -58,19 +59,24 @@ def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list
 
     label = column("emotion", lambda p: str(p.label))
     classes = [
-        [name, *(f"{p.probabilities[name]:.2f}" for p in predictions)] for name in EMOTION.classes
+        [name, *(_share(p.probabilities.get(name)) for p in predictions)]
+        for name in EMOTION.classes
     ]
-    highest = column("p", lambda p: f"{p.probability or 0:.2f}")
+    highest = column("p", lambda p: _share(p.probability))
     with_subtasks = [label, *classes, column("subtasks", subtask_classes)]
     texts, codes = [], []
-    if any(p.warnings for p in predictions):
-        texts = [column("warnings", lambda p: "; ".join(map(str, p.warnings)))]
+    if any(p.remarks for p in predictions):
+        texts = [column("warnings", lambda p: "; ".join(p.remarks))]
         codes = [column("warnings", lambda p: "\n".join(w.code for w in p.warnings))]
     choices = (
         *([*with_subtasks, *texts], [*with_subtasks, *codes], [label, *classes, *codes]),
         *([label, highest, *codes], [label, highest]),
     )
     return next((some for some in choices if sum(map(_width, some)) <= room), [label])
+
+
+def _share(probability: float | None) -> str:
+    return "" if probability is None else f"{probability:.2f}"
 
 
 def subtask_classes(prediction: Prediction) -> str:
@@ -112,9 +118,13 @@ def strip(segments: Sequence[Prediction], duration_s: float, width: int) -> Text
     longest = np.vstack([np.zeros(width), inside]).argmax(axis=0)  # 0: no speech
     text = Text()
     for label in (None if n == 0 else segments[n - 1].label for n in longest):
-        style = f"black on {LABEL_COLORS[label]}" if label else "dim"
-        text.append(LETTERS[label] if label else PAUSE, style)
+        text.append(LETTERS[label or NO_SPEECH], _style(label or NO_SPEECH))
     text.append(f"\n{clock(0)}{clock(duration_s):>{width - len(clock(0))}}\n", "dim")
     for label, letter in LETTERS.items():
-        text.append(letter, f"black on {LABEL_COLORS[label]}").append(f" {label}  ")
-    return text.append(f"{PAUSE} no speech", "dim")
+        text.append(letter, _style(label)).append(f" {label}  ")
+    text.rstrip()
+    return text
+
+
+def _style(label: str) -> str:
+    return "dim" if label == NO_SPEECH else f"black on {LABEL_COLORS[label]}"
