@@ -6,12 +6,13 @@ speech, S stretches of speech.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from voxaffect.audio.rumble import REACH, rumble_filter
-from voxaffect.audio.speech import DROPOUT_SAMPLES, QUIET
+from voxaffect.audio.speech import AMID_SAMPLES, DROPOUT_SAMPLES, QUIET
 from voxaffect.audio.vad import HOP
 from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS, TARGET_RMS
 from voxaffect.export.filters import filtered
@@ -66,46 +67,53 @@ def spoken(op: Op, samples: Value, shortest: int) -> Spoken:
         gain = op.Cast(TARGET_RMS / level, to=FLOAT)
         missing = op.Reshape(op.Max(shortest - n_speech, 0), [1])
         leveled = op.Pad(op.Where(usable, speech * gain, 0.0), op.Concat([0], missing, axis=0))
-        return Spoken(leveled, _spans(op, place), op.Where(refused, np.nan, seconds), usable)
+        return Spoken(leveled, _spans(op, place), op.Where(refused, math.nan, seconds), usable)
 
 
 def digital_silence(op: Op, samples: Value) -> Value:
     """Whether each of n samples, two at least, is digital silence, bool (n,)."""
     with part(op, "digital_silence"):
-        starts, ends, run = _runs(op, op.Equal(samples, 0.0))
-        # Beyond the ends it is quiet, and a run at an end is none whatever follows.
-        quiet = op.Cast(op.Less(op.Abs(samples), QUIET), to=INT64)
-        quiet = op.Cast(op.Pad(quiet, [1, 1], 1), to=BOOL)
-        is_at_end = op.Or(op.Equal(starts, 0), op.Equal(ends, length(op, samples)))
-        between = op.And(op.Gather(quiet, starts), op.Gather(quiet, ends + 1))
-        is_none = _of_runs(op, op.Or(is_at_end, between), run)
+        is_zero = op.Equal(samples, 0.0)
+        is_none = op.And(is_zero, _amid_quiet(op, samples, op.Not(is_zero)))
         same = op.Equal(rows(op, samples, 1, END), rows(op, samples, 0, -1))
-        starts, ends, run = _runs(op, same)
-        is_long = op.GreaterOrEqual(ends - starts, DROPOUT_SAMPLES - 1)
-        long = op.Cast(_of_runs(op, is_long, run), to=INT64)
+        long = op.Cast(_in_long_runs(op, same, DROPOUT_SAMPLES - 1), to=INT64)
         is_dropout = op.Cast(op.Pad(long, [0, 1]) + op.Pad(long, [1, 0]), to=BOOL)
         return op.Or(is_none, is_dropout)
 
 
-def _runs(op: Op, mask: Value) -> tuple[Value, Value, Value]:
-    """First place of each run of a mask (n,), the one after its last, and each place's run.
+def _amid_quiet(op: Op, samples: Value, sounds: Value) -> Value:
+    """Whether the sounding samples around each place are quiet, or on one side none, bool (n,)."""
+    # A zero more, so that no tensor is empty.
+    sounding = op.Concat(op.Compress(samples, sounds, axis=0), [0.0], axis=0)
+    precise = op.Cast(sounding, to=DOUBLE)
+    squares = precise * precise
+    of_loud = op.ReduceSum(squares * squares, keepdims=0) / op.ReduceSum(squares, keepdims=0)
+    around = op.MaxPool(
+        op.Unsqueeze(op.Abs(sounding), [0, 1]),
+        kernel_shape=[2 * AMID_SAMPLES],
+        pads=[AMID_SAMPLES - 1, AMID_SAMPLES],
+    )
+    quiet = op.Less(op.Cast(op.Squeeze(around, [0, 1]), to=DOUBLE), op.Sqrt(of_loud) * QUIET)
+    # Places by the number of sounding samples up to them: behind none, behind the first, ...
+    number = arange(op, length(op, sounding))
+    behind = op.Concat(op.Equal(rows(op, number, 0, 1), 0), rows(op, quiet, 0, -1), axis=0)
+    behind = op.Or(behind, op.Equal(number, length(op, sounding) - 1))
+    return op.Gather(behind, op.CumSum(op.Cast(sounds, to=INT64), 0))
 
-    Runs are numbered from 1, and places outside of them have the number 0: int64 (R,), (R,), (n,).
-    """
+
+def _in_long_runs(op: Op, mask: Value, least: int) -> Value:
+    """Places of a mask (n,) within runs of at least so many, bool (n,)."""
     inside = op.Cast(mask, to=INT64)
     before, after = op.Pad(inside, [1, 0]), op.Pad(inside, [0, 1])
     place = arange(op, length(op, after))
     begins = op.Greater(after, before)
     starts = op.Compress(place, begins, axis=0)
     ends = op.Compress(place, op.Less(after, before), axis=0)
-    count = op.CumSum(op.Cast(begins, to=INT64), 0)
-    return starts, ends, rows(op, count, 0, -1) * inside
-
-
-def _of_runs(op: Op, values: Value, run: Value) -> Value:
-    """Truth values of runs (R,) for the places (n,) of each run; false outside."""
-    every = op.Pad(op.Cast(values, to=INT64), [1, 0])
-    return op.Cast(op.Gather(every, run), to=BOOL)
+    is_long = op.Cast(op.GreaterOrEqual(ends - starts, least), to=INT64)
+    # Runs are numbered from 1, and places outside of them have the number 0.
+    number = op.CumSum(op.Cast(begins, to=INT64), 0)
+    number = rows(op, number, 0, -1) * inside
+    return op.Cast(op.Gather(op.Pad(is_long, [1, 0]), number), to=BOOL)
 
 
 def without_rumble(op: Op, sound: Value) -> tuple[Value, Value]:
