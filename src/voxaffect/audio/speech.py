@@ -114,7 +114,8 @@ def _is_quiet(sounding: Floats, gaps: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _fill(mask: NDArray[np.bool_], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
     """Set stretches of a mask, which do not overlap."""
     steps = np.zeros(mask.size + 1, np.int8)
-    steps[starts], steps[ends] = 1, -1
+    steps[starts] += 1
+    steps[ends] -= 1  # where one ends another may begin
     mask |= np.cumsum(steps[:-1], dtype=np.int8) > 0
 
 
