@@ -44,8 +44,9 @@ class Spoken(NamedTuple):
 def spoken(op: Op, samples: Value, shortest: int) -> Spoken:
     """The speech of a recording, float32 (n,), as decoded; usable from `shortest` samples on."""
     with part(op, "speech"):
-        highest = op.ReduceMax(op.Abs(op.Pad(samples, [0, 1])), [0], keepdims=0)
-        valid = op.LessOrEqual(highest, MAX_SAMPLE)  # false for NaN
+        is_sample = op.LessOrEqual(op.Abs(samples), MAX_SAMPLE)  # NaN is none
+        n_others = op.ReduceSum(op.Cast(op.Not(is_sample), to=INT64), [0], keepdims=0)
+        valid = op.Equal(n_others, 0)
         # Digital zeros at an end change nothing, and save all that follows from empty tensors.
         samples = op.Pad(op.Where(valid, samples, 0.0), [0, 2])
         is_sound = op.Not(digital_silence(op, samples))
