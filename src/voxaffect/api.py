@@ -327,7 +327,13 @@ def train(
         extractor = stated.extractor_of(chosen)
         store = FeatureStore(stated.features.store.expanduser(), extractor, stated.audio.limits())
         corpora = stated.load_corpora()
-        prepared = prepare(corpora, stated.make_taxonomy(), store, others={}, n_jobs=n_jobs)
+        prepared = prepare(
+            corpora,
+            stated.make_taxonomy(),
+            store,
+            augmentation=stated.augmentation,
+            n_jobs=n_jobs,
+        )
     problems = [*(p for corpus in corpora for p in corpus.problems), *prepared.problems]
     if faults := [problem for problem in problems if problem.is_fault]:
         first = f"{faults[0].path}: {faults[0].detail}"
@@ -364,7 +370,7 @@ def split(
 
     stated, dataset = settings.evaluate, prepared.dataset
     train_ids, dev_ids = hold_out_dev(utterances, dataset.labels(), stated.split_seed, stated.dev)
-    return dataset.examples(train_ids), dataset.examples(dev_ids)
+    return dataset.training(train_ids), dataset.examples(dev_ids)
 
 
 def card_of(

@@ -163,7 +163,15 @@ def prepare_corpora(
             note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
             update(completed=n_done, note=note)
 
-        prepared = prepare(corpora, taxonomy, store, others=others, n_jobs=n_jobs, progress=advance)
+        prepared = prepare(
+            corpora,
+            taxonomy,
+            store,
+            others=others,
+            augmentation=settings.augmentation,
+            n_jobs=n_jobs,
+            progress=advance,
+        )
     report_problems(prepared.problems)
     return prepared
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from voxaffect.audio.degrade.random_line import Augmentation
 from voxaffect.config.corpora import Source, known_name, reader
 from voxaffect.config.sections import AudioSection, EvaluateSection, FeatureSection
 from voxaffect.corpora.corpus import Corpus
@@ -24,6 +25,7 @@ class Settings(Options):
     taxonomy: Mapping[str, dict[str, str]] = field(default_factory=dict)
     audio: AudioSection = AudioSection()
     features: FeatureSection = FeatureSection()
+    augmentation: Augmentation = Augmentation()
     evaluate: EvaluateSection = EvaluateSection()
 
     def load_corpora(self) -> list[Corpus]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -28,6 +30,10 @@ class Examples:
     """Task -> (N,) class indices, MISSING (-1) where a label is not known."""
     groups: NDArray[np.int64] | None = None
     """(N,), number of the corpus that each utterance comes from; None where it is not known."""
+    speakers: NDArray[np.int64] | None = None
+    """(N,), number of each utterance's speaker, -1 where one is not known; None for all."""
+    weights: NDArray[np.float64] | None = None
+    """(N,), how much each counts in the training of machines on rows; None is 1."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -38,7 +44,47 @@ class Examples:
             [self.frames[row] for row in rows],
             {task: target[rows] for task, target in self.targets.items()},
             None if self.groups is None else self.groups[rows],
+            None if self.speakers is None else self.speakers[rows],
+            None if self.weights is None else self.weights[rows],
         )
+
+
+def joined(first: Examples, second: Examples) -> Examples:
+    """The examples of two sets that know the same of theirs, one after the other."""
+
+    def both(one: NDArray[Any] | None, other: NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if one is None or other is None else np.concatenate([one, other])
+
+    return Examples(
+        _Joined(first.frames, second.frames),
+        {task: np.concatenate([of, second.targets[task]]) for task, of in first.targets.items()},
+        both(first.groups, second.groups),
+        both(first.speakers, second.speakers),
+        both(first.weights, second.weights),
+    )
+
+
+class _Joined(Sequence[NDArray[np.float32]]):
+    """Two sequences of frames as one, neither of which is read."""
+
+    def __init__(self, *parts: Sequence[NDArray[np.float32]]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return chain.from_iterable(self._parts)
+
+    @overload
+    def __getitem__(self, row: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[NDArray[np.float32]]: ...
+    def __getitem__(self, row: int | slice) -> NDArray[np.float32] | Sequence[NDArray[np.float32]]:
+        if isinstance(row, slice):
+            return [self[k] for k in range(*row.indices(len(self)))]
+        first = len(self._parts[0])
+        return self._parts[0][row] if 0 <= row < first else self._parts[1][row - first]
 
 
 class FrameDataset:

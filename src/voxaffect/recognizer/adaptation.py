@@ -160,7 +160,7 @@ def _adapted_machine(
     after.scaler_, after.n_features = before.scaler_, before.n_features
     classes, dev_classes = known_emotions(train), known_emotions(dev)
     rows, dev_rows = (after.scaler_.transform(after.rows(e.frames)) for e in (train, dev))
-    weights = after.weights(classes, train.groups)
+    weights = after.weights(classes, train)
     loss = log_loss if isinstance(before.settings, LogisticSettings) else squared_hinges
     after.machine_, after.penalty_ = machine, before.penalty_
     best = _dev_score(class_scores(machine, dev_rows), dev_classes)

@@ -7,7 +7,7 @@ classes, C (C - 1) / 2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.errors import ArtifactError
+from voxaffect.systems.nuisance import without
 from voxaffect.systems.summaries import Table
 from voxaffect.taxonomy import EMOTION
 
@@ -77,6 +78,10 @@ class LinearMachine:
         if len(estimator.classes_) == 2:  # one column for both
             coef, intercept = (np.concatenate([-one, one], -1) / 2 for one in (coef, intercept))
         return cls(*map(np.ascontiguousarray, (estimator.classes_, coef, intercept)))
+
+    def blind_to(self, directions: Table) -> Self:
+        """The same, to which parts of rows in orthonormal directions (K, D) make no difference."""
+        return replace(self, coef=without(self.coef.T, directions).T)
 
     @property
     def n_inputs(self) -> int:

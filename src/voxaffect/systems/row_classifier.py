@@ -31,7 +31,9 @@ from voxaffect.systems.machines import (
     check_classes,
     of_all_classes,
 )
+from voxaffect.systems.nuisance import speaker_directions, without
 from voxaffect.systems.summaries import FUNCTIONALS, MEAN, MEAN_AND_DEVIATION, Summary, Table
+from voxaffect.systems.training_rows import TrainingRows
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
 
@@ -131,6 +133,8 @@ class MeanLogisticSettings(LogisticSettings):
     penalties: Penalties = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     group_weight: Balanced = None  # "balanced": classes and corpora, both by inverse frequency
     statistics: Literal["mean", "mean and deviation"] = "mean"  # of the frames
+    speaker_directions: Annotated[int, Field(ge=0)] = 0  # that are taken out, see `nuisance`
+    choose_on: Literal["dev", "left out"] = "dev"  # the penalty, see `training_rows`
 
     @property
     def summary(self) -> Summary:
@@ -141,21 +145,25 @@ class MeanLogisticSettings(LogisticSettings):
 RAKES = 100  # rounds of fitting margins; classes and corpora that cross wherever need one
 
 
-def balanced_weights(target: Classes, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+def balanced_weights(
+    target: Classes, groups: NDArray[np.int64], own: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Weights (N,), mean 1, that give all classes one total weight and all groups one, too.
 
-    Utterances of one class and group weigh alike. Where a group lacks a class the margins are
-    fitted in turn (iterative proportional fitting, Deming and Stephan 1940), the classes last.
+    Utterances of one class and group weigh as their `own` weights (N,). Where a group lacks a class
+    the margins are fitted in turn (iterative proportional fitting, Deming and Stephan 1940), the
+    classes last.
     """
     names, group = np.unique(groups, return_inverse=True)
     classes, code = np.unique(target, return_inverse=True)
     counts = np.zeros((names.size, classes.size))
-    np.add.at(counts, (group, code), 1.0)
+    np.add.at(counts, (group, code), own)
     totals = (counts > 0).astype(np.float64)
     for _ in range(RAKES):
         totals /= totals.sum(axis=1, keepdims=True) * names.size
         totals /= totals.sum(axis=0, keepdims=True) * classes.size
-    weights: NDArray[np.float64] = target.size * (totals / np.maximum(counts, 1.0))[group, code]
+    each = totals / np.where(counts > 0, counts, 1.0)
+    weights: NDArray[np.float64] = target.size * own * each[group, code]
     return weights
 
 
@@ -213,14 +221,17 @@ class RowClassifier:
                 "system needs two classes or more: add data, or compare with majority alone"
             )
         self.scaler_ = RowScaler.fit(rows)
-        standardized, dev_standardized = map(self.scaler_.transform, (rows, dev_rows))
-        words = {"random_state": seed, **self._weighing(target, train.groups)}
-        self.dev_ua_ = -1.0
-        for penalty in sorted(self.settings.penalties):
-            machine = self.settings.fit(standardized, target, penalty, **words)
-            reached = recall(class_scores(machine, dev_standardized), dev_target)
-            if reached > self.dev_ua_:
-                self.dev_ua_, self.machine_, self.penalty_ = reached, machine, penalty
+        ready = TrainingRows.of(self.scaler_.transform(rows), target, train)
+        dev_scaled = self.scaler_.transform(dev_rows)
+
+        def dev_ua(machine: Machine) -> float:
+            return recall(class_scores(machine, dev_scaled), dev_target)
+
+        machines = {c: self._machine(ready, c, seed) for c in sorted(self.settings.penalties)}
+        judged = self._left_out_ua(ready, seed) or {c: dev_ua(m) for c, m in machines.items()}
+        self.penalty_ = max(judged, key=lambda c: judged[c])  # the smallest of equally good ones
+        self.machine_ = machines[self.penalty_]
+        self.dev_ua_ = dev_ua(self.machine_)
         self.n_features = train.frames[0].shape[1]
         self.calibration_ = TemperatureCalibration.fit(self.scores(dev_rows), dev_target)
 
@@ -293,19 +304,45 @@ class RowClassifier:
             )
         self.calibration_ = restored_calibration(state)
 
-    def weights(self, target: Classes, groups: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Weights (N,) of utterances of some classes and groups, mean 1, as the settings say."""
-        if getattr(self.settings, "group_weight", None) is not None:
-            return balanced_weights(target, np.zeros_like(target) if groups is None else groups)
-        if self.settings.class_weight is not None:
-            return balanced_weights(target, np.zeros_like(target))
-        return np.ones(target.size)
-
-    def _weighing(self, target: Classes, groups: NDArray[np.int64] | None) -> dict[str, Any]:
-        """How scikit-learn is to weigh the utterances."""
+    def weights(self, target: Classes, known: Examples | TrainingRows) -> NDArray[np.float64]:
+        """Weights (N,) of utterances of some classes, mean 1, as the settings say."""
+        own = np.ones(target.size) if known.weights is None else known.weights
+        groups = np.zeros_like(target)
         if getattr(self.settings, "group_weight", None) is None:
-            return {"class_weight": self.settings.class_weight, "sample_weight": None}
-        return {"class_weight": None, "sample_weight": self.weights(target, groups)}
+            if self.settings.class_weight is None:
+                alike: NDArray[np.float64] = own / own.mean()
+                return alike
+        elif known.groups is not None:
+            groups = known.groups
+        return balanced_weights(target, groups, own)
+
+    def _machine(self, train: TrainingRows, penalty: float, seed: int) -> Machine:
+        """The machine of a penalty."""
+        words = {"class_weight": self.settings.class_weight, "sample_weight": train.weights}
+        if getattr(self.settings, "group_weight", None) is not None:
+            words = {"class_weight": None, "sample_weight": self.weights(train.target, train)}
+        words["random_state"] = seed
+        n = getattr(self.settings, "speaker_directions", 0)
+        if not n or train.speakers is None:
+            return self.settings.fit(train.rows, train.target, penalty, **words)
+        directions = speaker_directions(train.rows, train.target, train.speakers, n)
+        rows = without(train.rows, directions)
+        machine = self.settings.fit(rows, train.target, penalty, **words)
+        return machine.blind_to(directions) if isinstance(machine, LinearMachine) else machine
+
+    def _left_out_ua(self, train: TrainingRows, seed: int) -> dict[float, float]:
+        """Mean UA of each penalty on parts left out; empty where there is nothing to choose."""
+        penalties = sorted(self.settings.penalties)
+        if len(penalties) == 1 or getattr(self.settings, "choose_on", "dev") == "dev":
+            return {}
+        found = {
+            c: [
+                recall(class_scores(self._machine(left, c, seed), out.rows), out.target)
+                for left, out in train.left_out()
+            ]
+            for c in penalties
+        }
+        return {c: float(np.mean(ua)) for c, ua in found.items() if ua}
 
 
 def class_scores(machine: Machine, standardized: Table) -> Table:

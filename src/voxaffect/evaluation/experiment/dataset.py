@@ -7,24 +7,45 @@ run have the same folds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.audio.degrade.random_line import Augmentation, random_line
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.experiment.run import REFUSED, CorpusSummary, summarize
 from voxaffect.features.cache.cache import ExtractionResult, FeatureStore, Progress
+from voxaffect.features.cache.degraded import (
+    DegradedStore,
+    Scene,
+    condition_id,
+    split_condition_id,
+)
 from voxaffect.features.cache.index import StoredFeatures
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import digest
-from voxaffect.model.data import Examples
+from voxaffect.model.data import Examples, joined
 from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy
 
+NO_COPIES = Augmentation()
+
 OWN = ""  # name of the run's own feature set among several
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies of utterances for training (data augmentation), by `condition_id`."""
+
+    conditions: tuple[str, ...]
+    frames: StoredFeatures
+    weight: float  # of each, relative to the utterance itself
+
+    def names(self, ids: Sequence[str]) -> Iterator[str]:
+        """Names of all copies of some utterances."""
+        return (condition_id(condition, i) for condition in self.conditions for i in ids)
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,7 @@ class Dataset:
         features: float32 (T, F), memory-mapped.
         contents: hashes of the audio.
         feature_settings: settings on which the frames depend.
+        copies: of the utterances over other lines, for training.
     """
 
     utterances: Mapping[str, Utterance]
@@ -45,6 +67,7 @@ class Dataset:
     contents: Mapping[str, str]
     feature_settings: Mapping[str, object]
     grid: FrameGrid = FrameGrid()
+    copies: Copies | None = None
 
     def digest(self, ids: Iterable[str]) -> str:
         """Hash of features and targets of some utterances."""
@@ -56,14 +79,28 @@ class Dataset:
         known = self.features  # those of a store are readable by any process
         frames = known.select(ids) if isinstance(known, StoredFeatures) else [known[i] for i in ids]
         targets = {task: np.array([self.targets[i][task] for i in ids], np.int64) for task in TASKS}
-        return Examples(frames, targets, np.array([self._groups[i] for i in ids], np.int64))
+        corpora = self._numbers(ids, lambda u: u.corpus)
+        return Examples(frames, targets, corpora, self._numbers(ids, lambda u: u.speaker))
 
-    @cached_property
-    def _groups(self) -> dict[str, int]:
-        """Id -> number of the utterance's corpus."""
-        numbers: dict[str, int] = {}
-        corpora = ((i, u.corpus) for i, u in self.utterances.items())
-        return {i: numbers.setdefault(corpus, len(numbers)) for i, corpus in corpora}
+    def training(self, ids: Sequence[str]) -> Examples:
+        """Examples to train on: some utterances, then the copies of each, which weigh less."""
+        clean, copies = self.examples(ids), self.copies
+        if copies is None:
+            return clean
+        names = [name for name in copies.names(ids) if name in copies.frames]
+        own = self.examples([split_condition_id(name)[1] for name in names])
+        added = Examples(copies.frames.select(names), own.targets, own.groups, own.speakers)
+        weights = np.concatenate([np.ones(len(clean)), np.full(len(added), copies.weight)])
+        return replace(joined(clean, added), weights=weights)
+
+    def _numbers(
+        self, ids: Sequence[str], of: Callable[[Utterance], str | None]
+    ) -> NDArray[np.int64]:
+        """Numbers of a property of utterances, in the order of the dataset; -1 where unknown."""
+        known = dict.fromkeys(map(of, self.utterances.values()))
+        known.pop(None, None)
+        numbers = {name: number for number, name in enumerate(known)}
+        return np.array([numbers.get(of(self.utterances[i]) or "", -1) for i in ids], np.int64)
 
     def labels(self) -> dict[str, int]:
         """Id -> emotion class."""
@@ -94,13 +131,15 @@ def prepare(
     store: FeatureStore,
     *,
     others: Mapping[str, FeatureStore] | None = None,
+    augmentation: Augmentation = NO_COPIES,
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> Prepared:
     """Extract missing features, and leave out utterances without a class or speech.
 
     `others` has the store of every further feature set that some systems need, by name; `progress`
-    is called with the number of utterances done and their seconds, over all sets.
+    is called with the number of utterances done and their seconds, over all sets. Copies of
+    utterances for training are made after these.
 
     Raises:
         CorpusError: a label is unknown, or a corpus has nothing left.
@@ -147,10 +186,27 @@ def prepare(
         summaries.append(summarize(whole, kept, taxonomy, refused=refused, speech_s=speech_s))
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     contents = {i: by_set[OWN].features.content(i) for i in utterances}
-    datasets = {
-        name: Dataset(
-            utterances, targets, by_set[name].features, contents, one.settings, one.extractor.grid
-        )
-        for name, one in stores.items()
-    }
+    datasets = {}
+    for name, one in stores.items():
+        copies = _copies(one, utterances.values(), contents, augmentation, n_jobs)
+        settings = one.settings | ({} if copies is None else {"augmentation": asdict(augmentation)})
+        features, grid = by_set[name].features, one.extractor.grid
+        datasets[name] = Dataset(utterances, targets, features, contents, settings, grid, copies)
     return Prepared(datasets.pop(OWN), tuple(summaries), tuple(problems), datasets)
+
+
+def _copies(
+    store: FeatureStore,
+    utterances: Iterable[Utterance],
+    contents: Mapping[str, str],
+    augmentation: Augmentation,
+    n_jobs: int,
+) -> Copies | None:
+    """Frames of copies of utterances over random lines, computed where they are missing."""
+    if not augmentation.lines:
+        return None
+    lines = [random_line(number) for number in range(augmentation.lines)]
+    scenes = [Scene(u, contents[u.id], {}) for u in utterances]
+    found = DegradedStore(store, augmentation.seed).extract(scenes, lines, n_jobs=n_jobs)
+    names = tuple(line.name for line in lines)
+    return Copies(names, found.features, augmentation.weight)

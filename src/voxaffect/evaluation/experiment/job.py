@@ -60,7 +60,8 @@ class FoldData:
     def of(cls, fold: Fold, dataset: Dataset) -> FoldData:
         """Data of a fold."""
         sets = (fold.train, fold.dev, fold.test)
-        train, dev, test = (dataset.examples(ids) for ids in sets)
+        train = dataset.training(fold.train)
+        dev, test = (dataset.examples(ids) for ids in sets[1:])
         return cls(
             fold=fold.name,
             protocol=fold.protocol,
