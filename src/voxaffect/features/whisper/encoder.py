@@ -6,93 +6,161 @@ one. So nothing is padded, and an utterance's states depend on the others by rou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from voxaffect.features.whisper.shapes import EncoderShape
 
-@dataclass(frozen=True)
-class EncoderShape:
-    """Sizes of an encoder, as its weights have them."""
+MakeProduct = Callable[[Tensor, Tensor], nn.Module]
+"""Weight (M, K) and bias (M,), float32 -> module from (R, K) to (R, M)."""
 
-    n_mels: int
-    width: int
-    n_heads: int
-    n_layers: int
-    n_positions: int = 1500
+
+class Product(nn.Module):
+    """Product with a matrix, plus a bias, in float32."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, K) -> (R, M)."""
+        return functional.linear(x, self.weight, self.bias)
+
+
+class Normalization(nn.Module):
+    """Layer normalization, in float32."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, D) -> (R, D)."""
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias)
 
 
 class Attention(nn.Module):
-    """Self-attention of several heads; queries, keys and values are one product."""
+    """Self-attention of several heads; queries, keys and values come from one product."""
 
-    def __init__(self, shape: EncoderShape) -> None:
+    def __init__(self, part: _Part) -> None:
         super().__init__()
-        self.n_heads = shape.n_heads
-        self.qkv = nn.Linear(shape.width, 3 * shape.width)
-        self.out = nn.Linear(shape.width, shape.width)
+        self.n_heads = part.shape.n_heads
+        self.qkv = part.product("qkv")
+        self.out = part.product("out")
 
-    def forward(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
+    def forward(self, x: Tensor, lengths: list[int]) -> Tensor:
         """(R, D) of utterances end to end -> (R, D)."""
-        rows, width = x.shape
-        qkv = self.qkv(x).view(rows, 3, self.n_heads, -1).permute(1, 2, 0, 3)  # (3, H, R, D / H)
-        seen = x.new_empty(rows, width)
-        start = 0
-        for n in lengths:
-            q, k, v = qkv[:, None, :, start : start + n]
-            mixed = functional.scaled_dot_product_attention(q, k, v)[0]
-            seen[start : start + n] = mixed.transpose(0, 1).reshape(n, width)
-            start += n
-        return self.out(seen)
+        seen = [self._attend(qkv) for qkv in torch.split(self.qkv(x), lengths)]
+        values: Tensor = self.out(torch.cat(seen))
+        return values
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        """(T, 3 D) of one utterance -> (T, D)."""
+        q, k, v = qkv.view(1, len(qkv), 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(q, k, v)  # (1, heads, T, D / heads)
+        return mixed.transpose(1, 2).reshape(len(qkv), -1)
 
 
 class Block(nn.Module):
-    """Layer of the encoder: attention and two linear maps, each after a normalization."""
+    """Layer of the encoder: attention, then two products, each after a normalization."""
 
-    def __init__(self, shape: EncoderShape) -> None:
+    def __init__(self, part: _Part) -> None:
         super().__init__()
-        self.attn_ln = nn.LayerNorm(shape.width)
-        self.attn = Attention(shape)
-        self.mlp_ln = nn.LayerNorm(shape.width)
-        self.mlp = nn.Sequential(
-            nn.Linear(shape.width, 4 * shape.width),
-            nn.GELU(),
-            nn.Linear(4 * shape.width, shape.width),
-        )
+        self.attn_ln = part.normalization("attn_ln")
+        self.attn = Attention(part.below("attn"))
+        self.mlp_ln = part.normalization("mlp_ln")
+        self.mlp = nn.Sequential(part.product("mlp.0"), nn.GELU(), part.product("mlp.2"))
 
-    def forward(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
+    def forward(self, x: Tensor, lengths: list[int]) -> Tensor:
         """(R, D) of utterances end to end -> (R, D)."""
         x = x + self.attn(self.attn_ln(x), lengths)
-        return x + self.mlp(self.mlp_ln(x))
+        values: Tensor = x + self.mlp(self.mlp_ln(x))
+        return values
 
 
 class Encoder(nn.Module):
-    """Convolutions, positions and the first `n_blocks` layers.
+    """Convolutions, positions and the first layers; behind the last one, its normalization.
 
-    With all layers, the last normalization follows, as in Whisper's output.
+    Convolutions are products with windows of three frames: their weights are (D, 3 n), a frame
+    after the other, where Whisper's are (D, n, 3).
+
+    Args:
+        state: float32 tensors by the names of `tensor_groups`.
+        n_blocks: number of layers.
+        make_product: of the matrix products.
     """
 
-    def __init__(self, shape: EncoderShape, n_blocks: int) -> None:
+    def __init__(
+        self,
+        shape: EncoderShape,
+        state: Mapping[str, Tensor],
+        n_blocks: int,
+        make_product: MakeProduct = Product,
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv1d(shape.n_mels, shape.width, 3, padding=1)
-        self.conv2 = nn.Conv1d(shape.width, shape.width, 3, stride=2, padding=1)
-        self.positional_embedding = nn.Parameter(torch.empty(shape.n_positions, shape.width))
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(n_blocks))
-        self.ln_post = nn.LayerNorm(shape.width) if n_blocks == shape.n_layers else None
+        part = _Part(shape, state, make_product)
+        self.conv1 = part.convolution("conv1")
+        self.conv2 = part.convolution("conv2")
+        positions = state["positional_embedding"]
+        self.positional_embedding = nn.Parameter(positions, requires_grad=False)
+        self.blocks = nn.ModuleList(Block(part.below(f"blocks.{k}")) for k in range(n_blocks))
+        self.ln_post = part.normalization("ln_post") if n_blocks == shape.n_layers else None
 
-    def forward(self, mels: Sequence[Tensor]) -> list[Tensor]:
-        """Spectra (2 T, n_mels) of utterances -> states (T, D) of each; T at most 1500."""
+    def forward(self, mels: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Spectra (2 T, n_mels) of utterances, T at most 1500 -> states (T, D) of each."""
         lengths = [len(mel) // 2 for mel in mels]
-        x = torch.cat([self._convolved(mel) for mel in mels])
+        x = self.positions(mels)
         for block in self.blocks:
             x = block(x, lengths)
         if self.ln_post is not None:
             x = self.ln_post(x)
-        return list(x.split(lengths))
+        return torch.split(x, lengths)
 
-    def _convolved(self, mel: Tensor) -> Tensor:
-        x = functional.gelu(self.conv1(mel.T[None]))
-        x = functional.gelu(self.conv2(x))[0].T
-        return x + self.positional_embedding[: len(x)]
+    def positions(self, mels: Sequence[Tensor]) -> Tensor:
+        """What the first layer sees, (R, D): convolutions and positions, utterances end to end."""
+        windows = torch.cat([_windows(mel, 1) for mel in mels])
+        wide = torch.split(functional.gelu(self.conv1(windows)), [len(mel) for mel in mels])
+        x = functional.gelu(self.conv2(torch.cat([_windows(each, 2) for each in wide])))
+        return x + torch.cat([self.positional_embedding[: len(mel) // 2] for mel in mels])
+
+
+def _windows(x: Tensor, stride: int) -> Tensor:
+    """Each frame of (T, n), or each second one, with its neighbors, zero beyond the ends."""
+    padded = functional.pad(x, (0, 0, 1, 1))
+    n_frames, width = len(x) // stride, x.shape[1]
+    return padded.as_strided((n_frames, 3 * width), (stride * width, 1))
+
+
+class _Part:
+    """Tensors of a part of the encoder, as modules."""
+
+    def __init__(
+        self,
+        shape: EncoderShape,
+        state: Mapping[str, Tensor],
+        make_product: MakeProduct,
+        prefix: str = "",
+    ) -> None:
+        self.shape, self._state, self._make, self._prefix = shape, state, make_product, prefix
+
+    def below(self, name: str) -> _Part:
+        return _Part(self.shape, self._state, self._make, f"{self._prefix}{name}.")
+
+    def product(self, name: str) -> nn.Module:
+        return self._make(*self._tensors(name))
+
+    def convolution(self, name: str) -> nn.Module:
+        weight, bias = self._tensors(name)
+        return self._make(weight.transpose(1, 2).flatten(1), bias)
+
+    def normalization(self, name: str) -> Normalization:
+        return Normalization(*self._tensors(name))
+
+    def _tensors(self, name: str) -> tuple[Tensor, Tensor]:
+        stem = self._prefix + name
+        return self._state[f"{stem}.weight"], self._state[f"{stem}.bias"]

@@ -1,74 +1,88 @@
-"""Weights of Whisper's encoder from a file: CTranslate2's `model.bin`, whole or in parts."""
+"""Weights of the first layers of an encoder, and the digest that all sources of them share."""
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from torch import Tensor
 
-TYPES = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
+from voxaffect.errors import FeatureError
+from voxaffect.features.whisper.shapes import SHAPES, EncoderShape, Size, tensor_groups
+from voxaffect.features.whisper.weight_file import AGAIN, WeightFile
 
-
-@dataclass
-class _Reader:
-    data: memoryview
-    at: int = 0
-
-    def take(self, code: str) -> int:
-        (value,) = struct.unpack_from(f"<{code}", self.data, self.at)
-        self.at += struct.calcsize(code)
-        return int(value)
-
-    def text(self) -> str:
-        n = self.take("H")
-        self.at += n
-        return bytes(self.data[self.at - n : self.at]).rstrip(b"\0").decode("ascii")
-
-
-def read_model_bin(data: memoryview) -> dict[str, NDArray]:
-    """Tensors of a CTranslate2 file by name, views of its bytes."""
-    reader = _Reader(data)
-    reader.take("I")
-    reader.text()
-    reader.take("I")
-    found = {}
-    for _ in range(reader.take("I")):
-        name = reader.text()
-        dims = [reader.take("I") for _ in range(reader.take("B"))]
-        kind, n_bytes = TYPES[reader.take("B")], reader.take("I")
-        flat = np.frombuffer(data, kind, math.prod(dims), reader.at)
-        found[name] = flat.reshape(dims)
-        reader.at += n_bytes
-    return found
-
-
-CT2_NAMES = {
-    "attn_ln.weight": "self_attention/layer_norm/gamma",
-    "attn_ln.bias": "self_attention/layer_norm/beta",
-    "attn.qkv.weight": "self_attention/linear_0/weight",
-    "attn.qkv.bias": "self_attention/linear_0/bias",
-    "attn.out.weight": "self_attention/linear_1/weight",
-    "attn.out.bias": "self_attention/linear_1/bias",
-    "mlp_ln.weight": "ffn/layer_norm/gamma",
-    "mlp_ln.bias": "ffn/layer_norm/beta",
-    "mlp.0.weight": "ffn/linear_0/weight",
-    "mlp.0.bias": "ffn/linear_0/bias",
-    "mlp.2.weight": "ffn/linear_1/weight",
-    "mlp.2.bias": "ffn/linear_1/bias",
+DIGESTS: Mapping[Size, tuple[str, ...]] = {
+    "base": (
+        *("8c53e5d1206d6791", "ea07729b1942ee59", "b97221c583539f35", "a5cb66dee9837764"),
+        *("4031e59e927fa087", "6da0b0fc11c3f99e", "f8df78489a6119da"),
+    ),
 }
+"""Digests of known weights, by the number of layers."""
 
 
-def ct2_name(name: str) -> str:
-    """Name in a CTranslate2 file of one of our parameters."""
-    if name == "positional_embedding":
-        return "encoder/position_encodings/encodings"
-    if name.startswith("ln_post"):
-        return "encoder/layer_norm/" + {"weight": "gamma", "bias": "beta"}[name.split(".")[1]]
-    if name.startswith("blocks."):
-        _, number, rest = name.split(".", 2)
-        return f"encoder/layer_{number}/{CT2_NAMES[rest]}"
-    return "encoder/" + name.replace(".", "/")
+class EncoderWeights(NamedTuple):
+    """Tensors of the first layers of an encoder."""
+
+    shape: EncoderShape
+    state: dict[str, Tensor]  # float32, by the names of `tensor_groups`
+    digest: str
+
+
+def load_weights(file: WeightFile, size: Size, n_blocks: int) -> EncoderWeights:
+    """Read and check the tensors that the first `n_blocks` layers need.
+
+    Raises:
+        FeatureError: the file is cut short or damaged, or its weights are those of another model.
+    """
+    state: dict[str, Tensor] = {}
+    sha = hashlib.sha256()
+    for name, tensor in _tensors(file, size, n_blocks):
+        sha.update(_bytes(tensor))
+        state[name] = tensor.float()
+    return EncoderWeights(SHAPES[size], state, _known(file, size, n_blocks, sha.hexdigest()))
+
+
+def weights_digest(file: WeightFile, size: Size, n_blocks: int) -> str:
+    """SHA-256 of the tensors of the first `n_blocks` layers in float16, 16 hex digits.
+
+    In the order of `tensor_groups`, without keeping them. Raises FeatureError as `load_weights`.
+    """
+    sha = hashlib.sha256()
+    for _, tensor in _tensors(file, size, n_blocks):
+        sha.update(_bytes(tensor))
+    return _known(file, size, n_blocks, sha.hexdigest())
+
+
+def _tensors(file: WeightFile, size: Size, n_blocks: int) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors, float16, after a check of the model's sizes."""
+    shape, wanted = file.shape(), SHAPES[size]
+    if shape != wanted:
+        raise FeatureError(
+            f"{file.name}: has {shape.n_layers} layers of width {shape.width} on {shape.n_mels} "
+            f"mel bands, but Whisper {size} has {wanted.n_layers} of {wanted.width} on "
+            f"{wanted.n_mels}; name a file of {size}, or the size of this one"
+        )
+    for group in tensor_groups(n_blocks, shape.n_layers):
+        for name in group:
+            tensor = file.tensor(name)
+            if not tensor.isfinite().all():
+                raise FeatureError(f"{file.name}: {name} is not finite in float16; {AGAIN}")
+            yield name, tensor
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    values: Any = tensor.contiguous().numpy()
+    return memoryview(values).cast("B")
+
+
+def _known(file: WeightFile, size: Size, n_blocks: int, digest: str) -> str:
+    """The digest, shortened; FeatureError if the size's weights are known and are others."""
+    short = digest[:16]
+    known = DIGESTS.get(size)
+    if known and short != known[n_blocks]:
+        raise FeatureError(
+            f"{file.name}: is damaged, or not Whisper {size} as OpenAI published it (digest of "
+            f"{n_blocks} layers {short}, expected {known[n_blocks]}); {AGAIN}"
+        )
+    return short
