@@ -1,20 +1,21 @@
 """ONNX graph of the frames of Whisper's encoder: `features.whisper`.
 
-Letters: T frames of 20 ms, B windows of L frames, H heads, D numbers of a state.
+Letters: T frames of 20 ms, B windows of L of them, H heads, D numbers of a state.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.errors import ExportError
+from voxaffect.export.frames import frames, power_spectrum, waves
 from voxaffect.export.graph import (
-    DOUBLE,
     END,
-    FLOAT,
     INT64,
     Op,
     Value,
@@ -26,58 +27,59 @@ from voxaffect.export.graph import (
     rows,
     table,
 )
-from voxaffect.export.frames import frames, power_spectrum, waves
-from voxaffect.features.whisper.extractor import HOP, WhisperFrames
-from voxaffect.features.whisper.mel import (
-    HOP_SAMPLES,
-    POWER_FLOOR,
-    RANGE,
-    WINDOW_SAMPLES,
-    mel_filters,
-)
+from voxaffect.features.whisper.extractor import WhisperFrames
+from voxaffect.features.whisper.mel import HOP_SAMPLES as MEL_HOP_SAMPLES
+from voxaffect.features.whisper.mel import POWER_FLOOR, RANGE, WINDOW_SAMPLES, mel_filters
+from voxaffect.features.whisper.shapes import HEAD_WIDTH, SHAPES
+from voxaffect.features.whisper.sources import find_weights
+from voxaffect.features.whisper.weights import load_weights
+from voxaffect.features.whisper.windows import HOP_SAMPLES, OVERLAP_FRAMES
 
-WINDOW, OVERLAP, HEAD_WIDTH = 1500, 500, 64
 Tensors = Mapping[str, NDArray[np.float32]]  # of the encoder, by Whisper's names
 Constants = Mapping[str, Value]  # the same in the graph, matrices of products transposed
 
 
 def whisper(op: Op, samples: Value, of: WhisperFrames) -> Value:
-    """States of leveled samples, float32 (T, D), as `WhisperFrames`.
+    """States of leveled samples, float32 (T, D), by `WhisperFrames` in float32.
 
-    Long recordings are computed window after window, so that attention's memory stays bounded.
+    Raises:
+        ExportError: the extractor's products are not in float32.
+        FeatureError: there are no weights.
     """
-    tensors, n_blocks = _tensors(of), of.layer
+    if of.precision != "float32":
+        raise ExportError(
+            f"Whisper's frames in {of.precision} cannot be exported to ONNX; load the recognizer "
+            "in float32"
+        )
+    shape, most = SHAPES[of.size], round(of.window_s * of.grid.frames_per_s)
+    tensors = load_weights(find_weights(of.size, of.source), of.size, of.layer).state
     with part(op, "whisper"):
-        n_frames = length(op, samples) / HOP
-        mel = log_mel(op, samples, n_frames, tensors["conv1.weight"].shape[1])
-        constants = _constants(op, tensors)
-        size = op.Min(n_frames, len(tensors["positional_embedding"]))
-        begins, window = _windows(op, n_frames, size)
+        constants = _constants(op, {name: values.numpy() for name, values in tensors.items()})
+        spectrum = LogMelTables.of(op, shape.n_mels)
+        n_frames = length(op, samples) / HOP_SAMPLES
+        size = op.Min(n_frames, most)
+        begins, window = _windows(op, n_frames, most)
+        last = length(op, begins) - 1
 
         def states(op: Op, number: Value) -> Value:
-            begin = op.Gather(begins, number) * 2
-            return encoder(op, rows(op, mel, begin, begin + size * 2), constants, n_blocks)
+            """Of one window; the last one has the samples behind its frames as well."""
+            begin = op.Gather(begins, number)
+            end = op.Where(op.Equal(number, last), length(op, samples), (begin + size) * HOP_SAMPLES)
+            some = rows(op, samples, begin * HOP_SAMPLES, end)
+            return encoder(op, log_mel(op, some, size * 2, spectrum), constants, of.layer)
 
-        width = tensors["conv1.bias"].size
-        several = each(op, states, length(op, begins), ("L", width))
+        several = each(op, states, last + 1, ("L", shape.width))
         place = window * size + arange(op, n_frames) - op.Gather(begins, window)
-        return op.Gather(op.Reshape(several, [-1, width]), place)
+        return op.Gather(op.Reshape(several, [-1, shape.width]), place)
 
 
-def _tensors(of: WhisperFrames) -> Tensors:
-    return {name: values.numpy() for name, values in of._encoder.state_dict().items()}
-
-
-def _windows(op: Op, n_frames: Value, size: Value) -> tuple[Value, Value]:
+def _windows(op: Op, n_frames: Value, most: int) -> tuple[Value, Value]:
     """First frame of each window, int64 (B,), and the window of each frame, (T,), as `windows`."""
-    hop = WINDOW - OVERLAP
-    count = op.Max((n_frames + (hop - 1 - OVERLAP)) / hop, 1)
-    beyond = op.Cast(n_frames - size, to=DOUBLE)
-    steps = op.Cast(op.Max(count - 1, 1), to=DOUBLE)
-    number = op.Cast(arange(op, count), to=DOUBLE)
-    begins = op.Cast(op.Round(number * beyond / steps), to=INT64)
-    # Of what two windows share, each gives the half that is nearer to its middle.
-    seams = (rows(op, begins, 0, -1) + rows(op, begins, 1, END) + size) / 2
+    hop = most - OVERLAP_FRAMES
+    count = op.Max((n_frames + (hop - 1 - OVERLAP_FRAMES)) / hop, 1)
+    beyond = op.Max(n_frames - most, 0)
+    begins = arange(op, count) * beyond / op.Max(count - 1, 1)
+    seams = (rows(op, begins, 0, -1) + rows(op, begins, 1, END) + most) / 2
     frame = op.Unsqueeze(arange(op, n_frames), [1])
     behind = op.Cast(op.GreaterOrEqual(frame, seams), to=INT64)
     return begins, op.ReduceSum(behind, [1], keepdims=0)
@@ -95,19 +97,34 @@ def _transposed(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(values.T)
 
 
-def log_mel(op: Op, samples: Value, n_frames: Value, n_mels: int) -> Value:
-    """What the encoder sees, float32 (2 T, n_mels)."""
-    with part(op, "mel"):
-        half = WINDOW_SAMPLES // 2
-        padded = op.Pad(samples, [half, half], mode="reflect")
-        framed = frames(op, padded, n_frames * 2, WINDOW_SAMPLES, HOP_SAMPLES)
+class LogMelTables(NamedTuple):
+    """Constants of `log_mel`."""
+
+    window: Value  # (400,)
+    waves: Value  # (400, 402)
+    filters: Value  # (201, n_mels)
+
+    @classmethod
+    def of(cls, op: Op, n_mels: int) -> LogMelTables:
+        """Add them to a graph."""
         window = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
-        windowed = framed * table(op, window, "window")
-        power = power_spectrum(op, windowed, waves(op, WINDOW_SAMPLES, WINDOW_SAMPLES))
-        bands = op.MatMul(power, table(op, mel_filters(n_mels).numpy(), "filters"))
-        values = op.Log(op.Max(bands, POWER_FLOOR)) / math.log(10)
-        highest = op.ReduceMax(values, keepdims=0)
-        return (op.Max(values, highest - RANGE) + 4.0) / 4.0
+        return cls(
+            table(op, window, "window"),
+            waves(op, WINDOW_SAMPLES, WINDOW_SAMPLES),
+            table(op, mel_filters(n_mels).numpy(), "filters"),
+        )
+
+
+def log_mel(op: Op, samples: Value, n_frames: Value, tables: LogMelTables) -> Value:
+    """What the encoder sees of more than 200 samples, float32 (n_frames, n_mels)."""
+    half = WINDOW_SAMPLES // 2
+    padded = op.Pad(samples, [half, half], mode="reflect")
+    framed = frames(op, padded, n_frames, WINDOW_SAMPLES, MEL_HOP_SAMPLES)
+    power = power_spectrum(op, framed * tables.window, tables.waves)
+    bands = op.Max(op.MatMul(power, tables.filters), POWER_FLOOR)
+    values = op.Log(bands) / math.log(10)
+    highest = op.ReduceMax(values, keepdims=0)
+    return (op.Max(values, highest - RANGE) + 4.0) / 4.0
 
 
 def encoder(op: Op, mel: Value, of: Constants, n_blocks: int) -> Value:
