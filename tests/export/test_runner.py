@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.export.alike import assert_alike
 from tests.export.sounds import noise, silence
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import Waveform
@@ -31,22 +32,6 @@ HEAVY = "torch pandas pyarrow matplotlib sklearn scipy numba safetensors pydanti
 @pytest.fixture(scope="module")
 def light(exported: Path) -> OnnxRecognizer:
     return OnnxRecognizer.load(exported)
-
-
-def assert_alike(given: Prediction, expected: Prediction) -> None:
-    for name in ("name", "label", "duration_s", "warnings"):
-        assert getattr(given, name) == getattr(expected, name)
-    assert expected.times_s is not None
-    assert given.times_s is not None
-    np.testing.assert_array_equal(given.times_s, expected.times_s)
-    assert expected.posteriors is not None
-    assert given.posteriors is not None
-    np.testing.assert_allclose(given.posteriors, expected.posteriors, atol=1e-4)
-    assert given.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
-    assert given.novelty == pytest.approx(expected.novelty, rel=1e-3)
-    assert list(given.subtasks) == list(expected.subtasks)
-    for task, classes in expected.subtasks.items():
-        assert given.subtasks[task] == pytest.approx(classes, abs=1e-4)
 
 
 def test_every_kind_of_recording_is_answered_as_in_python(
