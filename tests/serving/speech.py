@@ -17,7 +17,7 @@ from voxaffect.model.trunks import LstmSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.expressions import ACTED, ANGRY, HAPPY, NEUTRAL, SAD
 from voxaffect.simulation.voice import synthesize
-from voxaffect.systems.classifier import NetSettings
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
 Floats = NDArray[np.float32]
@@ -46,7 +46,9 @@ def trained() -> TrainedRecognizer:
     """A recognizer of clips 0 to 39."""
     training = TrainingSettings(batch_size=8, max_epochs=12, patience=12)
     settings = NetSettings(LstmSettings(hidden=16), {"emotion": 1.0, "gender": 0.1}, training)
-    recognizer = TrainedRecognizer(settings, card={"note": "simulated", "corpora": ["simulated"]})
+    recognizer = TrainedRecognizer(
+        NetClassifier(settings), card={"note": "simulated", "corpora": ["simulated"]}
+    )
     train, dev = (_labeled(recognizer, part) for part in (range(32), range(32, 40)))
     return recognizer.fit(train, dev, seed=0)
 

@@ -12,7 +12,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
-from voxaffect.systems.classifier import ElmSettings, NetSettings
+from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
@@ -48,11 +48,11 @@ def random_recognizer(
     extractor = extractor or LowLevelDescriptors()
     weights = {"gender": 0.1, "emotion": 1.0}
     settings = NetSettings(trunk, weights, elm=ElmSettings(n_hidden=20, subtasks=subtasks))
-    recognizer = TrainedRecognizer(settings, extractor)
-    classifier, rng = recognizer.classifier, np.random.default_rng(0)
+    classifier, rng = NetClassifier(settings), np.random.default_rng(0)
+    recognizer = TrainedRecognizer(classifier, extractor)
     frames = extractor.extract([Waveform(voice(1, seed)).normalized() for seed in range(3)])
     classifier.standardizer_ = Standardizer.fit(frames)
-    recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
+    recognizer.novelty_ = Novelty.fit(frames, seed=0)
     classifier.net_ = MultiTaskNet.initialized(
         classifier.shape(len(extractor.names)), seed=1
     ).eval()
