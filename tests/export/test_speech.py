@@ -12,7 +12,7 @@ from tests.export.stages import SAMPLES, Runner
 from voxaffect.audio.decode import decode
 from voxaffect.audio.rumble import without_rumble as rumble_in_python
 from voxaffect.audio.speech import digital_silence as silence_in_python
-from voxaffect.audio.speech import speech_of
+from voxaffect.audio.speech import sound_of, speech_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, NoSpeechError
 from voxaffect.export.graph import Op, Value
@@ -26,7 +26,10 @@ silent = Runner(digital_silence, SAMPLES)
 
 def assert_equal(samples: Samples, name: str = "clip") -> None:
     """Spans and usability as in Python, and samples to rounding."""
-    given, spans, seconds, usable = found(samples)
+    given, spans, seconds, sound, usable = found(samples)
+    _, expected_sound = sound_of(samples)
+    rounding = 1e-6 * max(1e-3, np.abs(samples).max())
+    np.testing.assert_allclose(sound, expected_sound, rtol=0, atol=rounding)
     try:
         expected = speech_of(Waveform(samples, name))
     except AudioError as fault:
@@ -110,7 +113,7 @@ def test_what_is_no_sample_is_not_usable(value: float) -> None:
     samples = speech(0)
     samples[7] = value
     for refused in (samples, samples[:0]):
-        given, spans, seconds, usable = found(refused)
+        given, spans, seconds, sound, usable = found(refused)
         assert np.isnan(seconds)
         assert not usable
         assert not given.any()

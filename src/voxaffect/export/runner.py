@@ -22,10 +22,12 @@ from voxaffect.export.side_car import (
     PROBABILITIES,
     REMEDY,
     SAMPLES,
+    SOUND,
     SPANS,
     SPEECH_S,
     TIMELINE,
     SideCar,
+    output_shapes,
     read_pair,
 )
 from voxaffect.features.frames import refuse_short
@@ -38,9 +40,6 @@ from voxaffect.recognizer.prediction import (
 )
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
-
-
-REQUIRED = {PROBABILITIES, NOVELTY, EMBEDDING, SPEECH_S, SPANS}
 
 
 @dataclass
@@ -66,8 +65,8 @@ class OnnxRecognizer:
         about, content = read_pair(path)
         session = _session(path, content)
         inputs = {node.name for node in session.get_inputs()}
-        outputs = {node.name for node in session.get_outputs()}
-        if inputs != {SAMPLES} or outputs != set(about.outputs) or not REQUIRED <= outputs:
+        outputs = {node.name: tuple(node.shape) for node in session.get_outputs()}
+        if inputs != {SAMPLES} or outputs != about.outputs or outputs != _expected(about):
             raise ArtifactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
         return cls(session, about, limits)
 
@@ -94,7 +93,7 @@ class OnnxRecognizer:
         n_speech = int(np.diff(spans).sum())
         refuse_short([Waveform(np.zeros(n_speech, np.float32), waveform.name)], self.about.grid)
         classes, novelty, posteriors = self.about.classes, float(given[NOVELTY]), given.get(TIMELINE)
-        warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
+        warnings = (*quality_warnings(waveform, given[SOUND]), *unfamiliar(novelty))
         times_s = None
         if posteriors is not None:
             times_s = times_in_recording(spans, self.about.grid.centers_s(len(posteriors)))
@@ -110,6 +109,13 @@ class OnnxRecognizer:
             times_s=times_s,
             embedding=given[EMBEDDING],
         )
+
+
+def _expected(about: SideCar) -> Mapping[str, Sequence[int | str]]:
+    """Outputs of a file with these classes."""
+    n_embedding = about.outputs.get(EMBEDDING, (0,))[0]
+    has_timeline = TIMELINE in about.outputs
+    return output_shapes(about.classes, int(n_embedding), has_timeline=has_timeline)
 
 
 def _without_speech(waveform: Waveform, *, is_refused: bool) -> Prediction:

@@ -22,7 +22,7 @@ from voxaffect.version import __version__
 
 SAMPLES = "samples"  # input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1
 PROBABILITIES, TIMELINE, NOVELTY = "probabilities", "timeline", "novelty"
-EMBEDDING, SPEECH_S, SPANS = "embedding", "speech_s", "spans"
+EMBEDDING, SPEECH_S, SPANS, SOUND = "embedding", "speech_s", "spans", "sound"
 
 Shapes = Mapping[str, Sequence[int | str]]
 
@@ -30,12 +30,12 @@ Shapes = Mapping[str, Sequence[int | str]]
 def output_shapes(
     classes: Mapping[str, Sequence[str]], n_embedding: int, *, has_timeline: bool
 ) -> dict[str, tuple[int | str, ...]]:
-    """Shapes of the outputs; "n_frames" and "n_spans" are dynamic.
+    """Shapes of the outputs; sizes that begin with "n_" are dynamic.
 
     All are float32 but the spans, int64: probabilities of the emotions; their posteriors in each
     frame, where the classifier has them; the distance from the training corpora, above 1
     out-of-distribution; high-level features; seconds of speech, and first sample and end of each
-    stretch; mean posteriors of the subtasks.
+    stretch; the recording without digital silence and rumble; mean posteriors of the subtasks.
 
     Args:
         classes: task -> its classes.
@@ -52,6 +52,7 @@ def output_shapes(
         EMBEDDING: (n_embedding,),
         SPEECH_S: (),
         SPANS: ("n_spans", 2),
+        SOUND: ("n_sound",),
         **{task: (n,) for task, n in n_classes.items()},
     }
 

@@ -38,6 +38,7 @@ class Spoken(NamedTuple):
     samples: Value  # float32 (p,), at the target level; zeros, as many as asked for, if unusable
     spans: Value  # int64 (S, 2), first sample and end of each stretch in the recording
     seconds: Value  # float32 (), of speech: 0 where too little is, NaN for what Python refuses
+    sound: Value  # float32 (m,), the recording without digital silence and rumble
     usable: Value  # bool (), whether there is as much speech as asked for
 
 
@@ -52,23 +53,23 @@ def spoken(op: Op, samples: Value, shortest: int) -> Spoken:
         is_sound = op.Not(digital_silence(op, samples))
         sound = op.Compress(samples, is_sound, axis=0)
         clean, n_frames = without_rumble(op, sound)
-        n_sound = length(op, sound)
-        is_silent = op.Less(_rms(op, rows(op, clean, 0, n_sound)), SILENCE_RMS)
         by_frame = speech_mask(op, *track(op, clean, n_frames))
-        mask = _by_sample(op, by_frame, n_sound)
+        sound = rows(op, clean, 0, length(op, sound))
+        mask = _by_sample(op, by_frame, length(op, sound))
+        speech = op.Compress(sound, mask, axis=0)
         place = op.Compress(arange(op, length(op, samples)), is_sound, axis=0)
-        place = op.Compress(place, mask, axis=0)
-        speech = op.Compress(rows(op, clean, 0, n_sound), mask, axis=0)
-        level = _rms(op, speech)
-        n_speech = length(op, speech)
+        spans = _spans(op, op.Compress(place, mask, axis=0))
+        level, n_speech = _rms(op, speech), length(op, speech)
+        is_silent = op.Less(_rms(op, sound), SILENCE_RMS)
         too_soft = op.And(op.Greater(n_speech, 0), op.Less(level, SILENCE_RMS))
         refused = op.Or(op.Not(valid), op.Or(is_silent, too_soft))
         seconds = op.Cast(n_speech, to=FLOAT) / float(SAMPLE_RATE_HZ)
+        seconds = op.Where(refused, math.nan, seconds)
         usable = op.And(op.Not(refused), op.GreaterOrEqual(n_speech, shortest))
         gain = op.Cast(TARGET_RMS / level, to=FLOAT)
         missing = op.Reshape(op.Max(shortest - n_speech, 0), [1])
         leveled = op.Pad(op.Where(usable, speech * gain, 0.0), op.Concat([0], missing, axis=0))
-        return Spoken(leveled, _spans(op, place), op.Where(refused, math.nan, seconds), usable)
+        return Spoken(leveled, spans, seconds, sound, usable)
 
 
 def digital_silence(op: Op, samples: Value) -> Value:

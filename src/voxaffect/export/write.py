@@ -19,6 +19,7 @@ from voxaffect.export.side_car import (
     NOVELTY,
     PROBABILITIES,
     SAMPLES,
+    SOUND,
     SPANS,
     SPEECH_S,
     TIMELINE,
@@ -50,7 +51,7 @@ def graph_of(recognizer: TrainedRecognizer) -> bytes:
         framed = features(op, speech.samples, recognizer.extractor)
         outputs = _outputs(op, framed, recognizer)
         known = {name: op.Where(speech.usable, of, math.nan) for name, of in outputs.items()}
-        return {**known, SPEECH_S: speech.seconds, SPANS: speech.spans}
+        return {**known, SPEECH_S: speech.seconds, SPANS: speech.spans, SOUND: speech.sound}
 
     inputs = [(SAMPLES, np.float32, ["n_samples"])]
     return build(stages, inputs, side_car.outputs, integers=(SPANS,))
