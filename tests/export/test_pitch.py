@@ -18,7 +18,7 @@ from voxaffect.export.pitch import (
     recent_peak_power,
     score_candidates,
 )
-from voxaffect.export.short_time import count_frames
+from voxaffect.export.frames import count_frames
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
 from voxaffect.features.lld import pitch as pitch_in_python

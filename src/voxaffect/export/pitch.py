@@ -27,7 +27,7 @@ from voxaffect.export.graph import (
     scan,
     table,
 )
-from voxaffect.export.short_time import frames, power_spectrum, waves
+from voxaffect.export.frames import frames, power_spectrum, waves
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import (
     INTERPOLATION,
