@@ -32,6 +32,7 @@ from voxaffect.export.graph import (
 )
 from voxaffect.export.vad import speech_mask, track
 
+
 class Spoken(NamedTuple):
     """Speech of a recording, as `speech_of`."""
 
