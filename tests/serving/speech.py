@@ -16,11 +16,15 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import LstmSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.expressions import ACTED, ANGRY, HAPPY, NEUTRAL, SAD
+from voxaffect.simulation.sounds import made_sounds
 from voxaffect.simulation.voice import synthesize
 from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
 Floats = NDArray[np.float32]
+
+HISS, MUSIC = (made_sounds()[name] for name in ("muted microphone", "plucked melody"))
+"""Without speech, and with what is no speech."""
 
 EXPRESSIONS = (NEUTRAL, HAPPY, SAD, ANGRY)  # in the order of the classes
 

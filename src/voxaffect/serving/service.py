@@ -160,7 +160,8 @@ class Service:
             found, duration_s = self.batcher.predict([waveform]), waveform.duration_s
         self.metrics.audio_s.labels("/v1/predict").inc(duration_s)
         name, form = str(upload.filename), FORMATS[request.form]
-        predictions = [replace(one, name=name).abstained(request.abstain) for one in found]
+        decide = request.decide(self.recognizer.card)
+        predictions = [decide(replace(one, name=name)) for one in found]
         if request.form != "json":
             return form.begin + "".join(map(form.entry, predictions))
         values = [one.to_dict(frames=request.frames) for one in predictions]

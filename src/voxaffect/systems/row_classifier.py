@@ -208,32 +208,46 @@ class RowClassifier:
     ) -> None:
         """Train on `train`; `dev` chooses what the settings leave open and calibrates.
 
+        Where parts that are left out choose, they calibrate as well, and `dev` is trained on, too.
+
         Raises:
             TrainingError: an utterance has no emotion, or all training utterances have one.
         """
-        (rows, target), (dev_rows, dev_target) = (
-            (self.rows(examples.frames), known_emotions(examples)) for examples in (train, dev)
+        known, held_out = (
+            TrainingRows.of(self.rows(examples.frames), known_emotions(examples), examples)
+            for examples in (train, dev)
         )
-        classes = np.unique(target)
+        classes = np.unique(known.target)
         if classes.size == 1:
             raise TrainingError(
-                f"all {target.size} training utterances are {EMOTION.classes[classes[0]]}; this "
-                "system needs two classes or more: add data, or compare with majority alone"
+                f"all {known.target.size} training utterances are {EMOTION.classes[classes[0]]}; "
+                "this system needs two classes or more: add data, or compare with majority alone"
             )
-        self.scaler_ = RowScaler.fit(rows)
-        ready = TrainingRows.of(self.scaler_.transform(rows), target, train)
-        dev_scaled = self.scaler_.transform(dev_rows)
-
-        def dev_ua(machine: Machine) -> float:
-            return recall(class_scores(machine, dev_scaled), dev_target)
-
-        machines = {c: self._machine(ready, c, seed) for c in sorted(self.settings.penalties)}
-        judged = self._left_out_ua(ready, seed) or {c: dev_ua(m) for c, m in machines.items()}
-        self.penalty_ = max(judged, key=lambda c: judged[c])  # the smallest of equally good ones
-        self.machine_ = machines[self.penalty_]
-        self.dev_ua_ = dev_ua(self.machine_)
         self.n_features = train.frames[0].shape[1]
-        self.calibration_ = TemperatureCalibration.fit(self.scores(dev_rows), dev_target)
+        tests = [(known, held_out)]
+        if getattr(self.settings, "choose_on", "dev") == "left out":
+            everything = known.with_more(held_out)
+            if parts := [*everything.left_out()]:
+                known, tests = everything, parts
+        self._choose(tests, seed)
+        if tests[0][0] is not known:
+            self.scaler_, self.machine_ = self._fitted(known, self.penalty_, seed)
+
+    def _choose(self, tests: Sequence[tuple[TrainingRows, TrainingRows]], seed: int) -> None:
+        """Choose the penalty by its mean UA on what each test holds out, and calibrate there."""
+        target = np.concatenate([out.target for _, out in tests])
+        self.dev_ua_ = -1.0
+        for penalty in sorted(self.settings.penalties):
+            fitted = [self._fitted(left, penalty, seed) for left, _ in tests]
+            scores = [
+                class_scores(machine, scaler.transform(out.rows))
+                for (scaler, machine), (_, out) in zip(fitted, tests, strict=True)
+            ]
+            each = [recall(of, out.target) for of, (_, out) in zip(scores, tests, strict=True)]
+            if (reached := float(np.mean(each))) > self.dev_ua_:
+                self.dev_ua_, self.penalty_ = reached, penalty
+                self.scaler_, self.machine_ = fitted[0]
+                self.calibration_ = TemperatureCalibration.fit(np.concatenate(scores), target)
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
@@ -304,45 +318,36 @@ class RowClassifier:
             )
         self.calibration_ = restored_calibration(state)
 
-    def weights(self, target: Classes, known: Examples | TrainingRows) -> NDArray[np.float64]:
-        """Weights (N,) of utterances of some classes, mean 1, as the settings say."""
-        own = np.ones(target.size) if known.weights is None else known.weights
-        groups = np.zeros_like(target)
+    def weights(self, known: TrainingRows) -> NDArray[np.float64]:
+        """Weights (N,) of utterances, mean 1, as the settings say."""
+        groups = np.zeros_like(known.target)
         if getattr(self.settings, "group_weight", None) is None:
             if self.settings.class_weight is None:
-                alike: NDArray[np.float64] = own / own.mean()
+                alike: NDArray[np.float64] = known.weights / known.weights.mean()
                 return alike
         elif known.groups is not None:
             groups = known.groups
-        return balanced_weights(target, groups, own)
+        return balanced_weights(known.target, groups, known.weights)
 
-    def _machine(self, train: TrainingRows, penalty: float, seed: int) -> Machine:
-        """The machine of a penalty."""
-        words = {"class_weight": self.settings.class_weight, "sample_weight": train.weights}
+    def _fitted(self, train: TrainingRows, penalty: float, seed: int) -> tuple[RowScaler, Machine]:
+        """Standardization and machine of a penalty."""
+        weighing = {"class_weight": self.settings.class_weight, "sample_weight": train.weights}
         if getattr(self.settings, "group_weight", None) is not None:
-            words = {"class_weight": None, "sample_weight": self.weights(train.target, train)}
-        words["random_state"] = seed
+            weighing = {"class_weight": None, "sample_weight": self.weights(train)}
+        rows, directions = train.rows, None
         n = getattr(self.settings, "speaker_directions", 0)
-        if not n or train.speakers is None:
-            return self.settings.fit(train.rows, train.target, penalty, **words)
-        directions = speaker_directions(train.rows, train.target, train.speakers, n)
-        rows = without(train.rows, directions)
-        machine = self.settings.fit(rows, train.target, penalty, **words)
-        return machine.blind_to(directions) if isinstance(machine, LinearMachine) else machine
-
-    def _left_out_ua(self, train: TrainingRows, seed: int) -> dict[float, float]:
-        """Mean UA of each penalty on parts left out; empty where there is nothing to choose."""
-        penalties = sorted(self.settings.penalties)
-        if len(penalties) == 1 or getattr(self.settings, "choose_on", "dev") == "dev":
-            return {}
-        found = {
-            c: [
-                recall(class_scores(self._machine(left, c, seed), out.rows), out.target)
-                for left, out in train.left_out()
-            ]
-            for c in penalties
-        }
-        return {c: float(np.mean(ua)) for c, ua in found.items() if ua}
+        clean = train.clean()
+        if n and clean.speakers is not None:
+            directions = speaker_directions(clean.rows, clean.target, clean.speakers, n)
+            rows = without(rows, directions)
+        scaler = RowScaler.fit(rows)
+        standardized = scaler.transform(rows)
+        machine = self.settings.fit(
+            standardized, train.target, penalty, random_state=seed, **weighing
+        )
+        if directions is not None and isinstance(machine, LinearMachine):
+            machine = machine.blind_to(directions, scaler.scale)
+        return scaler, machine
 
 
 def class_scores(machine: Machine, standardized: Table) -> Table:
