@@ -44,7 +44,7 @@ def keep_examples(text: str) -> str:
 
 ORDER = (
     *("list", "show", "check", "overlap"),
-    *("predict", "listen", "serve", "train", "inspect", "export"),
+    *("predict", "listen", "serve", "train", "inspect", "export", "download"),
     *("demo", "evaluate", "report", "compare", "robustness", "extract"),
     *("corpora", "simulate"),
 )
@@ -130,8 +130,8 @@ def command(
 
 
 TRAINED = (
-    "Folder that train wrote, or one that comes with voxaffect: `accurate` or `fast`; `packaged` is "
-    "accurate where its weights of Whisper are installed, else fast."
+    "Folder that train wrote, or one that comes with voxaffect: `accurate` or `fast`; `packaged` "
+    "is accurate where its weights of Whisper are installed, else fast."
 )
 PACKAGED = Path(WORD)
 

@@ -1,4 +1,4 @@
-"""The packaged recognizers, each with its card, `CARD.md`; scripts/packaged_recognizer.py trains them.
+"""The packaged recognizers and their cards, `CARD.md`; scripts/packaged_recognizer.py trains them.
 
 `accurate` listens through the first layers of Whisper, whose weights are installed apart; `fast`
 through the 32 descriptors, for many live streams and where no such weights are.
@@ -11,7 +11,6 @@ from pathlib import Path
 ACCURATE, FAST = "accurate", "fast"
 FOLDERS = {name: Path(__file__).parent / name for name in (ACCURATE, FAST)}
 WORD = "packaged"  # whichever of them can be used here, where a recognizer's folder is expected
-SIZE = "base"  # of the Whisper that `accurate` needs
 
 
 def located(model: Path) -> Path:
@@ -23,10 +22,10 @@ def located(model: Path) -> Path:
 
 
 def chosen() -> str:
-    """The packaged recognizer that is used where none is named: `accurate` if it has its weights."""
+    """The one that is used where none is named: `accurate` if it has its weights."""
     from voxaffect.features.whisper.sources import has_weights  # noqa: PLC0415 (slow to load)
 
-    return ACCURATE if has_weights(SIZE) else FAST
+    return ACCURATE if has_weights("base") else FAST
 
 
 def described(folder: Path) -> str:
