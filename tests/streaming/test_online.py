@@ -10,14 +10,23 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.streaming.recognizers import BLSTM, DNN, LSTM, hiss, random_recognizer, voice
+from voxaffect.audio.speech import Speech
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError, FeatureError, StreamingError, TrainingError
+from voxaffect.errors import (
+    AudioError,
+    FeatureError,
+    NoSpeechError,
+    StreamingError,
+    TrainingError,
+)
 from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
 from voxaffect.recognizer.recognizer import TrainedRecognizer
+from voxaffect.simulation.sounds import made_sounds
 from voxaffect.streaming.frontend import StreamInput
 from voxaffect.streaming.incremental import Interim
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, TooLongError
+from voxaffect.streaming.speech_gate import SpeechGate
 
 Floats = NDArray[np.float32]
 
@@ -154,6 +163,45 @@ def test_silence_has_no_prediction(recognizer: TrainedRecognizer, samples: Float
         stream.finish()
     with pytest.raises(StreamingError, match="ended"):
         stream.finish()
+
+
+@pytest.mark.parametrize("sound", ["muted microphone", "tone 440 Hz", "hum 50 Hz", "rain"])
+def test_no_emotion_is_named_before_somebody_speaks(
+    recognizer: TrainedRecognizer, sound: str
+) -> None:
+    stream = LiveRecognizer(recognizer).open()
+    noise = made_sounds()[sound].samples
+    for start in range(0, len(noise), 4_000):
+        stream.push(noise[start : start + 4_000])
+        answer = stream.predict()
+        assert (answer.label, answer.probabilities) == (None, {})
+        assert answer.end_s == min(start + 4_000, len(noise)) / 16_000
+    stream.push(voice(2.0))
+    assert stream.predict().label is not None
+    stream.push(np.zeros(16_000, np.float32))
+    assert stream.predict().label is not None
+
+
+def test_an_utterance_without_speech_is_looked_at_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def deaf(waveform: Waveform) -> Speech:
+        seen.append(len(waveform.samples))
+        raise NoSpeechError("nothing")
+
+    monkeypatch.setattr("voxaffect.streaming.speech_gate.speech_of", deaf)
+    gate, pieces = SpeechGate(), list[Floats]()
+    for _ in range(600):
+        pieces.append(hiss(0.1))
+        assert not gate.look(pieces)
+    assert not SpeechGate().look([])
+    assert sum(seen) < 6 * 600 * 1_600
+    assert len(seen) < 40
+    monkeypatch.undo()
+    assert gate.look([*pieces, voice(20)])
+    assert gate.look([])
 
 
 @pytest.mark.parametrize("samples", [voice(0.02), hiss(1.0)], ids=len)
