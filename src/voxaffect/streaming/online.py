@@ -109,7 +109,7 @@ class LiveStream:
         """End the utterance; equals `Recognizer.predict` of all its samples, or that of `model`.
 
         Raises:
-            AudioError: all of it is silent or shorter than a frame; it has ended nevertheless.
+            AudioError: all of it is silent, or there is none; it has ended nevertheless.
             StreamingError: the stream had ended.
         """
         waveform = Waveform(self._end(), self.name)
@@ -238,7 +238,7 @@ class LiveRecognizer:
     def finish(self, streams: Sequence[LiveStream]) -> list[Prediction]:
         """End utterances in one batch, as their `finish` but for rounding; costs an LSTM half.
 
-        One that is silent or shorter than a frame has `error`.
+        One that is silent, or has no samples, has `error`.
 
         Raises:
             StreamingError: a stream had ended; those before it in order have ended now.
