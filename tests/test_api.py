@@ -358,8 +358,16 @@ def test_what_is_loaded_by_name_folder_or_file(
         voxaffect.load(device="cuda:99")
 
 
-@pytest.mark.parametrize("form", ["csv", "frame"])
-def test_a_recognizer_is_trained_from_a_table(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "system"),
+    [
+        ("csv", "dnn-stl"),
+        ("frame", "dnn-stl"),
+        ("csv", "mean-logistic+dnn-mean"),
+        ("csv", "egemaps-logistic"),
+    ],
+)
+def test_a_recognizer_is_trained_from_a_table(form: str, system: str, tmp_path: Path) -> None:
     rows = []
     for n, take in enumerate(takes(12)):
         path = tmp_path / f"{n}.wav"
@@ -374,9 +382,12 @@ def test_a_recognizer_is_trained_from_a_table(form: str, tmp_path: Path) -> None
         "training": {"max_epochs": 1, "batches_per_epoch": 2},
         "features": {"store": str(tmp_path / "cache")},
     }
-    trained = voxaffect.train(table, system="dnn-stl", seed=0, settings=settings)
+    trained = voxaffect.train(table, system=system, seed=0, settings=settings)
     assert isinstance(trained.model, TrainedRecognizer)
-    assert trained.card["system"] == "dnn-stl"
+    assert trained.card["system"] == system
+    (corpus,) = trained.card["corpora"]
+    assert 12 * 0.3 < corpus["audio_s"] < 12 * 3
+    assert trained.embed(tmp_path / "0.wav").ndim == 1
     assert trained.save(tmp_path / "calls").predict(tmp_path / "0.wav").label in trained.classes_
     assert voxaffect.load(tmp_path / "calls").card["seed"] == 0
 
@@ -400,8 +411,8 @@ def test_what_cannot_be_trained_on_is_named(tmp_path: Path) -> None:
         voxaffect.train(7)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="'dnn-slt'"):
         voxaffect.train("calls.csv", system="dnn-slt")
-    with pytest.raises(ConfigError, match="svm is a baseline"):
-        voxaffect.train("calls.csv", system="svm")
+    with pytest.raises(ConfigError, match=r"need different features; join systems that share"):
+        voxaffect.train("calls.csv", system="svm+egemaps-svm")
     with pytest.raises(voxaffect.VoxaffectError, match=r"calls\.csv"):
         voxaffect.train(tmp_path / "calls.csv")
 

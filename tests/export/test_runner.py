@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.export.alike import assert_alike, assert_answers_alike
 from tests.export.sounds import noise, silence
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import Waveform
@@ -21,7 +22,7 @@ from voxaffect.errors import ArtifactError, AudioError, ExportError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import LONGEST_S, side_car_path
 from voxaffect.files import json_with_digest
-from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
+from voxaffect.recognizer.prediction import NO_SPEECH
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import Recording
 
@@ -31,22 +32,6 @@ HEAVY = "torch pandas pyarrow matplotlib sklearn scipy numba safetensors pydanti
 @pytest.fixture(scope="module")
 def light(exported: Path) -> OnnxRecognizer:
     return OnnxRecognizer.load(exported)
-
-
-def assert_alike(given: Prediction, expected: Prediction) -> None:
-    for name in ("name", "label", "duration_s", "warnings"):
-        assert getattr(given, name) == getattr(expected, name)
-    assert expected.times_s is not None
-    assert given.times_s is not None
-    np.testing.assert_array_equal(given.times_s, expected.times_s)
-    assert expected.posteriors is not None
-    assert given.posteriors is not None
-    np.testing.assert_allclose(given.posteriors, expected.posteriors, atol=1e-4)
-    assert given.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
-    assert given.novelty == pytest.approx(expected.novelty, rel=1e-3)
-    assert list(given.subtasks) == list(expected.subtasks)
-    for task, classes in expected.subtasks.items():
-        assert given.subtasks[task] == pytest.approx(classes, abs=1e-4)
 
 
 def test_every_kind_of_recording_is_answered_as_in_python(
@@ -85,14 +70,13 @@ def test_what_cannot_be_analyzed_is_refused_in_the_same_words(
     assert "clip 7" in said[0]
 
 
-@pytest.mark.parametrize("n_samples", [399, 48_000])
-def test_what_is_no_speech_has_no_emotion_in_either_way(
-    light: OnnxRecognizer, recognizer: TrainedRecognizer, n_samples: int
+def test_of_sounds_without_speech_both_say_so(
+    light: OnnxRecognizer, recognizer: TrainedRecognizer
 ) -> None:
-    hiss = Waveform(noise(0, n_samples), "hiss")
-    for given in (*light.predict([hiss]), *recognizer.predict([hiss])):
-        assert (given.name, given.label, given.probabilities) == ("hiss", NO_SPEECH, {})
-        assert given.duration_s == n_samples / 16_000
+    for samples in (noise(0, 20), noise(0, 399), noise(0, 40_000)):
+        assert_answers_alike(light, recognizer, Waveform(samples))
+        (said,) = light.predict([Waveform(samples)])
+        assert said.label == NO_SPEECH
 
 
 def test_limits_hold_and_this_way_has_one_of_its_own(exported: Path, clip: Path) -> None:

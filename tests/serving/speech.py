@@ -53,11 +53,12 @@ def trained() -> TrainedRecognizer:
     recognizer = TrainedRecognizer(
         NetClassifier(settings), card={"note": "simulated", "corpora": ["simulated"]}
     )
-    train, dev = (_labeled(recognizer, part) for part in (range(32), range(32, 40)))
+    train, dev = (labeled(recognizer, part) for part in (range(32), range(32, 40)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def _labeled(recognizer: TrainedRecognizer, seeds: range) -> Examples:
+def labeled(recognizer: TrainedRecognizer, seeds: range) -> Examples:
+    """Clips with their emotions and genders."""
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[1 - seed // 4 % 2] for seed in seeds],

@@ -31,7 +31,7 @@ from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.segments import timeline
-from voxaffect.streaming.session import warm_up, white_noise
+from voxaffect.streaming.session import made_up_voice, warm_up
 
 ENDING = 32  # utterances of live streams that end at a time, a batch; more wait for a thread
 
@@ -190,9 +190,9 @@ class Service:
             listener(new)
 
     async def _warm_up(self) -> None:
-        """Predict noise in both ways, so that all is loaded and compiled."""
+        """Predict a voice in both ways, so that all is loaded and compiled."""
         try:
-            await asyncio.wrap_future(self.batcher.submit(Waveform(white_noise(), "warm-up")))
+            await asyncio.wrap_future(self.batcher.submit(Waveform(made_up_voice(), "warm-up")))
             await self.run(warm_up, self.live)
         except Exception:
             logger.exception("the model failed to predict; this service will never be ready")
