@@ -43,7 +43,7 @@ def keep_examples(text: str) -> str:
 
 ORDER = (
     *("list", "show", "check", "overlap"),
-    *("predict", "listen", "serve", "train", "inspect", "export"),
+    *("predict", "listen", "serve", "train", "inspect", "export", "download"),
     *("demo", "evaluate", "report", "compare", "robustness", "extract"),
     *("corpora", "simulate"),
 )
