@@ -20,7 +20,7 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.trees import simulate
-from voxaffect.systems.classifier import NetSettings
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, Taxonomy
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
@@ -53,8 +53,9 @@ def recorded(folder: Path, n_recordings: int) -> list[Waveform]:
 
 def drawn(kind: str, speech: Sequence[Waveform]) -> TrainedRecognizer:
     """A recognizer of the paper's size with random weights, enough to measure speed."""
-    recognizer = TrainedRecognizer(NetSettings(TRUNKS[kind], WEIGHTS))
-    classifier, rng = recognizer.classifier, np.random.default_rng(0)
+    classifier = NetClassifier(NetSettings(TRUNKS[kind], WEIGHTS))
+    recognizer = TrainedRecognizer(classifier)
+    rng = np.random.default_rng(0)
     frames = recognizer.extractor.extract([waveform.normalized() for waveform in speech])
     classifier.standardizer_ = Standardizer.fit(frames)
     classifier.net_ = MultiTaskNet.initialized(classifier.shape(frames[0].shape[1]), seed=0).eval()
@@ -62,7 +63,7 @@ def drawn(kind: str, speech: Sequence[Waveform]) -> TrainedRecognizer:
     high_level = rng.random((len(labels), 4 * EMOTION.n_classes))
     classifier.elm_ = ExtremeLearningMachine(random_state=0).fit(high_level, labels).learned()
     classifier.calibration_ = TemperatureCalibration()
-    recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
+    recognizer.novelty_ = Novelty.fit(frames, seed=0)
     return recognizer
 
 
@@ -70,7 +71,9 @@ def trained(kind: str, speech: Sequence[tuple[Waveform, str | None]]) -> Trained
     """A recognizer of the paper's size, trained for a few epochs on labeled speech."""
     training = TrainingSettings(batch_size=32 if kind != "dnn" else 256, max_epochs=4)
     training = TrainingSettings(**{**vars(training), "batches_per_epoch": 20, "crop_frames": 60})
-    recognizer = TrainedRecognizer(NetSettings(TRUNKS[kind], {"emotion": 1.0}, training))
+    recognizer = TrainedRecognizer(
+        NetClassifier(NetSettings(TRUNKS[kind], {"emotion": 1.0}, training))
+    )
     labeled = [(waveform, label) for waveform, label in speech if label is not None]
     parts = [labeled[i::4] for i in range(4)]
     train, dev = (

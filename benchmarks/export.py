@@ -35,7 +35,7 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.trees import simulate
-from voxaffect.systems.classifier import NetSettings
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import Taxonomy
 
 LONG_S = (60, 600)
@@ -63,7 +63,9 @@ class Differences:
 
 def trained(emodb_root: Path) -> TrainedRecognizer:
     """A full-sized recognizer that knows little: rounding does not depend on that."""
-    recognizer = TrainedRecognizer(NetSettings(training=TrainingSettings(max_epochs=1)))
+    recognizer = TrainedRecognizer(
+        NetClassifier(NetSettings(training=TrainingSettings(max_epochs=1)))
+    )
     known = [u for u in emodb.parse(emodb_root).utterances if Taxonomy().emotion(u)]
     parts = known[::8], known[4::8]
     examples = [

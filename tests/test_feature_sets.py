@@ -66,7 +66,7 @@ def trained(settings: Settings) -> TrainedRecognizer:
     ids = sorted(dataset.utterances)
     system = SYSTEMS["lstm-stl"]
     assert isinstance(system, NetSystem)
-    recognizer = TrainedRecognizer(system.net_settings(settings), settings.features.extractor())
+    recognizer = TrainedRecognizer(system.classifier(settings), settings.features.extractor())
     return recognizer.fit(dataset.examples(ids[::2]), dataset.examples(ids[1::2]), seed=0)
 
 
@@ -120,7 +120,7 @@ def test_a_function_of_ones_own_trains_and_is_given_when_loaded(
     settings = load_settings(project / "lld.toml")
     system = SYSTEMS["lstm-stl"]
     assert isinstance(system, NetSystem)
-    recognizer = TrainedRecognizer(system.net_settings(settings), own)
+    recognizer = TrainedRecognizer(system.classifier(settings), own)
     examples = recognizer.examples(clips, {"emotion": ["sad", "angry"] * 4})
     recognizer.fit(examples, examples, seed=0).save(tmp_path)
     with pytest.raises(ArtifactError, match="of the kind 'own'"):

@@ -17,7 +17,7 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import read_artifact
-from voxaffect.systems.classifier import NetSettings
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 TRUNKS: dict[str, TrunkSettings] = {
@@ -33,7 +33,7 @@ def train_all(folder: Path, n_threads: int) -> None:
     for name, trunk in TRUNKS.items():
         training = TrainingSettings(batch_size=32, max_epochs=2, batches_per_epoch=3)
         settings = NetSettings(trunk, {"emotion": 1.0, "gender": 0.1}, training)
-        recognizer = TrainedRecognizer(settings, LogMel(n_mels=N_FEATURES))
+        recognizer = TrainedRecognizer(NetClassifier(settings), LogMel(n_mels=N_FEATURES))
         recognizer.fit(make_examples(80), make_examples(seed=1), seed=0).save(folder / name)
     torch.set_num_threads(before)
 

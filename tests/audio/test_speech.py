@@ -126,3 +126,16 @@ def test_runs_are_those_of_a_mask(mask: list[bool]) -> None:
         again[start:end] = True
         assert end == len(mask) or not mask[end]
     np.testing.assert_array_equal(again, mask)
+
+
+def test_of_two_stuck_values_next_to_each_other_both_are_silence() -> None:
+    samples = np.concatenate([white_noise(), np.full(160, 0.1), np.full(200, 0.2), white_noise()])
+    n = white_noise().size
+    expected = np.arange(samples.size)
+    np.testing.assert_array_equal(
+        digital_silence(samples.astype(np.float32)), (expected >= n) & (expected < n + 360)
+    )
+
+
+def white_noise() -> Floats:
+    return np.random.default_rng(0).normal(scale=0.1, size=1_000).astype(np.float32)

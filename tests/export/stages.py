@@ -54,7 +54,7 @@ SAMPLES = (("n_samples",), "float32")
 @lru_cache(maxsize=8)
 def on_frames(stage: Stage, grid: FrameGrid = FrameGrid()) -> Runner:  # noqa: B008 frozen
     """A stage with samples and number of frames, as a function of samples alone."""
-    from voxaffect.export.short_time import count_frames
+    from voxaffect.export.frames import count_frames
 
     return Runner(lambda op, x: stage(op, x, count_frames(op, x, grid), grid), SAMPLES)
 

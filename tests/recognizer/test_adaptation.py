@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.recognizer.test_recognizer import TRUNKS, labeled, tone, trained
+from tests.recognizer.test_recognizer import TRUNKS, labeled, net_of, tone, trained
 from voxaffect.errors import TrainingError
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
@@ -56,8 +56,8 @@ def test_a_net_that_no_epoch_makes_better_keeps_its_weights(base: TrainedRecogni
     same = all(
         bool((a == b).all())
         for a, b in zip(
-            adapted.classifier.net_.state_dict().values(),
-            base.classifier.net_.state_dict().values(),
+            net_of(adapted).net_.state_dict().values(),
+            net_of(base).net_.state_dict().values(),
             strict=True,
         )
     )

@@ -19,7 +19,8 @@ from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
-from voxaffect.recognizer.recognizer import NO_SPEECH, TrainedRecognizer
+from voxaffect.recognizer.prediction import NO_SPEECH
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
 from voxaffect.simulation.plans import write_audio, write_film
 from voxaffect.systems.classifier import NetClassifier, NetSettings

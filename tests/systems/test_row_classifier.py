@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +11,20 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 
 from tests.model.examples import make_examples
-from voxaffect.errors import TrainingError
+from voxaffect.errors import ArtifactError, FeatureError, TrainingError
 from voxaffect.model.data import Examples
+from voxaffect.systems.classifier import State
 from voxaffect.systems.machines import of_all_classes
 from voxaffect.systems.row_classifier import (
     LinearSvmSettings,
     LogisticSettings,
+    MeanLogisticSettings,
     RowClassifier,
     SvmSettings,
+    balanced_weights,
 )
 from voxaffect.systems.summaries import ROW, descriptor_functionals
 from voxaffect.taxonomy import EMOTION
@@ -172,3 +177,119 @@ def test_an_utterance_without_emotion_is_refused(part: int) -> None:
     train_and_dev[part].targets["emotion"][3] = -1
     with pytest.raises(TrainingError, match="utterance 3 has no emotion"):
         RowClassifier(SvmSettings()).fit(*train_and_dev, seed=0)
+
+
+def mean_logistic(**words: Any) -> RowClassifier:
+    settings = MeanLogisticSettings(penalties=(1e-2,), **words)
+    return RowClassifier(settings, settings.summary)
+
+
+@pytest.mark.parametrize("statistics", ["mean", "mean and deviation"])
+def test_the_mean_of_the_scores_of_frames_decides(statistics: Any) -> None:
+    machine = mean_logistic(statistics=statistics)
+    machine.fit(TRAIN, DEV, seed=0)
+    answers = machine.answer(TEST.frames)
+    assert (answers.classes == TEST.targets["emotion"]).mean() > 0.9
+    assert answers.posteriors is not None
+    for by_frame, whole in zip(answers.posteriors["emotion"], answers.probabilities, strict=True):
+        np.testing.assert_allclose(by_frame.sum(axis=1), 1.0, rtol=1e-5)
+        mean_of_logs = np.log(np.maximum(by_frame.astype(np.float64), 1e-30)).mean(axis=0)
+        np.testing.assert_allclose(log_softmax(mean_of_logs), np.log(whole), atol=1e-3)
+    assert answers.rows is not None
+    assert answers.rows.shape == (40, 6 if statistics == "mean" else 12)
+
+
+def test_machines_on_functionals_have_no_posteriors_of_frames() -> None:
+    for machine in MACHINES:
+        machine.fit(TRAIN, DEV, seed=0)
+        assert machine.answer(TEST.frames).posteriors is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=60))
+def test_weights_bring_classes_to_one_total(drawn: list[tuple[int, int]]) -> None:
+    target, groups = np.array(drawn, np.int64).T
+    weights = balanced_weights(target, groups, np.ones(target.size))
+    assert (weights > 0).all()
+    assert weights.mean() == pytest.approx(1.0)
+    totals = [weights[target == c].sum() for c in np.unique(target)]
+    np.testing.assert_allclose(totals, totals[0])
+    for cell in set(drawn):
+        inside = (target == cell[0]) & (groups == cell[1])
+        np.testing.assert_allclose(weights[inside], weights[inside][0])
+
+
+def test_weights_bring_corpora_to_one_total_and_are_scikit_learns_within_one() -> None:
+    rng = np.random.default_rng(0)
+    target, groups = rng.integers(0, 4, 400), rng.choice(3, 400, p=(0.1, 0.2, 0.7))
+    weights = balanced_weights(target, groups, np.ones(target.size))
+    for of in (target, groups):
+        totals = np.bincount(of, weights)
+        np.testing.assert_allclose(totals, totals[0])
+    alone = balanced_weights(target, np.zeros_like(target), np.ones(400))
+    np.testing.assert_allclose(alone, compute_sample_weight("balanced", target))
+
+
+def test_a_small_corpus_counts_as_much_as_a_large_one_if_asked() -> None:
+    """In the small one happy and sad are called by each other's names."""
+    large, small = make_examples(80, seed=5), make_examples(16, seed=6)
+    swapped = np.array([0, 2, 1, 3])[small.targets["emotion"]]
+    both = Examples(
+        [*large.frames, *small.frames],
+        {"emotion": np.concatenate([large.targets["emotion"], swapped])},
+        np.repeat([0, 1], [80, 16]),
+    )
+    certainty = {}
+    for asked in (None, "balanced"):
+        machine = mean_logistic(group_weight=asked)
+        machine.fit(both, both, seed=0)
+        happy = machine.answer([f for f, c in zip(*_frames(large), strict=True) if c == 1])
+        certainty[asked] = happy.probabilities[:, 1].mean()
+    assert certainty[None] > 0.7
+    assert certainty["balanced"] == pytest.approx(0.5, abs=0.1)
+
+
+def _frames(examples: Examples) -> tuple[Any, Any]:
+    return examples.frames, examples.targets["emotion"]
+
+
+def test_groups_follow_the_utterances_that_are_selected() -> None:
+    examples = replace(TRAIN, groups=np.arange(80) // 40)
+    some = examples.select(np.array([79, 3]))
+    assert some.groups is not None
+    assert some.groups.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("machine", [*MACHINES, mean_logistic()], ids=lambda m: repr(m.settings))
+def test_what_it_has_learned_restores_it_to_the_bit(machine: RowClassifier) -> None:
+    machine.fit(TRAIN, DEV, seed=0)
+    again = RowClassifier(machine.settings, machine.row_summary)
+    assert not again.is_fitted
+    again.restore(machine.state())
+    assert again.is_fitted
+    found, expected = again.answer(TEST.frames), machine.answer(TEST.frames)
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    assert again.details() == machine.details()
+    assert again.n_features == 6
+
+
+def test_state_that_does_not_fit_is_refused() -> None:
+    machine = logistic(1e-2)
+    machine.fit(TRAIN, DEV, seed=0)
+    values, arrays = machine.state()
+    few = {k: v for k, v in arrays.items() if k != "machine.coef"}
+    narrow = {**arrays, "standardizer.mean": np.zeros(3), "standardizer.scale": np.ones(3)}
+    for state, message in (
+        (State(values, few), "the machine lacks coef"),
+        (State({}, arrays), "the machine is not understood"),
+        (State({**values, "temperature": -1.0}, arrays), "the calibration is not understood"),
+        (State(values, narrow), "takes 72 numbers where the standardizer has 3"),
+    ):
+        with pytest.raises(ArtifactError, match=message):
+            logistic(1e-2).restore(state)
+
+
+def test_frames_of_another_width_are_refused_in_a_sentence() -> None:
+    for machine in (logistic(1e-2), mean_logistic()):
+        machine.fit(TRAIN, DEV, seed=0)
+        with pytest.raises(FeatureError, match="512 columns, and the classifier was trained on 6"):
+            machine.answer([np.zeros((9, 512), np.float32)])

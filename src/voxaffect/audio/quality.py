@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.speech import sound_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 
 MIN_DURATION_S = 0.5  # less than two syllables
@@ -37,9 +36,15 @@ class QualityWarning:
         return self.text
 
 
-def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
-    """All warnings for a recording as it was decoded, before any gain; silence has none."""
-    _, sound = sound_of(waveform.samples)
+def quality_warnings(waveform: Waveform, sound: Floats | None = None) -> tuple[QualityWarning, ...]:
+    """All warnings for a recording as it was decoded, before any gain; silence has none.
+
+    `sound` is what `voxaffect.audio.speech.sound_of` gives of it, where that is known.
+    """
+    if sound is None:
+        from voxaffect.audio.speech import sound_of  # noqa: PLC0415 (needs SciPy)
+
+        _, sound = sound_of(waveform.samples)
     if not sound.any():
         return ()
     spectra = power_spectra(sound)

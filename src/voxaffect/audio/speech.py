@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.rumble import without_rumble
+from voxaffect.audio.stretches import times_in_recording
 from voxaffect.audio.vad import HOP, speech_mask, track_of
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
+from voxaffect.audio.waveform import SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError, NoSpeechError
 
 Floats = NDArray[np.float32]
@@ -44,12 +45,7 @@ class Speech:
 
     def times_s(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Times (T,) within the joined speech as times in the recording, in seconds."""
-        lengths = self.spans[:, 1] - self.spans[:, 0]
-        starts = np.cumsum(lengths) - lengths
-        position = times_s * SAMPLE_RATE_HZ
-        stretch = np.searchsorted(starts, position, side="right") - 1
-        moved: NDArray[np.float64] = position - starts[stretch] + self.spans[stretch, 0]
-        return moved / SAMPLE_RATE_HZ
+        return times_in_recording(self.spans, times_s)
 
 
 def speech_of(waveform: Waveform) -> Speech:
@@ -118,7 +114,8 @@ def _is_quiet(sounding: Floats, gaps: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _fill(mask: NDArray[np.bool_], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
     """Set stretches of a mask, which do not overlap."""
     steps = np.zeros(mask.size + 1, np.int8)
-    steps[starts], steps[ends] = 1, -1
+    steps[starts] += 1
+    steps[ends] -= 1  # where one ends another may begin
     mask |= np.cumsum(steps[:-1], dtype=np.int8) > 0
 
 

@@ -102,7 +102,7 @@ def analyze(samples: Floats) -> ActivityTrack:
     if samples.size < WINDOW:
         return ActivityTrack(np.zeros(0, np.float32), np.zeros(0, np.float32))
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-    tables = _tables()
+    tables = track_tables()
     level_db, voicing = np.empty((2, len(frames)), np.float32)
     for first in range(0, len(frames), BLOCK_FRAMES):
         block = slice(first, first + BLOCK_FRAMES)
@@ -114,7 +114,9 @@ def analyze(samples: Floats) -> ActivityTrack:
     return ActivityTrack(level_db, voicing)
 
 
-class _Tables(NamedTuple):
+class Tables(NamedTuple):
+    """Constants of `analyze`."""
+
     window: Floats  # (WINDOW,)
     scale: np.float32  # sum of a band's power spectrum -> mean square of the samples
     level: slice  # bins of the level
@@ -123,7 +125,8 @@ class _Tables(NamedTuple):
 
 
 @cache
-def _tables() -> _Tables:
+def track_tables() -> Tables:
+    """The constants; computed once."""
     window = np.hanning(WINDOW + 1)[:-1]
     level, voice = (
         slice(round(low * N_FFT / SAMPLE_RATE_HZ), round(high * N_FFT / SAMPLE_RATE_HZ) + 1)
@@ -135,12 +138,12 @@ def _tables() -> _Tables:
     angles = 2 * np.pi / N_FFT * np.arange(N_FFT)[voice, None] * lags
     cosines = np.cos(angles) * own[0] / own[lags]
     scale = 2 / (N_FFT * np.square(window).sum())
-    return _Tables(
+    return Tables(
         window.astype(np.float32), np.float32(scale), level, voice, cosines.astype(np.float32)
     )
 
 
-def _voicing(power: Floats, tables: _Tables) -> Floats:
+def _voicing(power: Floats, tables: Tables) -> Floats:
     """Highest peak of the normalized autocorrelation (Boersma 1993) of power spectra (T, bins).
 
     It is that of the window divided by the window's own, from 0 to 1; only local maxima count,

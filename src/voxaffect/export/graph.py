@@ -7,7 +7,7 @@ runtime can run the file, and loading it runs no code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,9 +32,18 @@ Input = tuple[str, DTypeLike, Shape]  # name, type and shape of an input of a gr
 
 
 def build(
-    stage: Stage, inputs: Sequence[Input], shapes: Mapping[str, Shape] | None = None
+    stage: Stage,
+    inputs: Sequence[Input],
+    shapes: Mapping[str, Shape] | None = None,
+    integers: Collection[str] = (),
 ) -> bytes:
-    """Build an ONNX file; equal graphs give equal bytes. `shapes` declares float32 outputs.
+    """Build an ONNX file; equal graphs give equal bytes.
+
+    Args:
+        stage: makes the outputs.
+        inputs: what it takes.
+        shapes: declares the outputs, which are float32.
+        integers: those among them that are int64.
 
     Raises:
         ExportError: onnxscript is missing.
@@ -51,11 +60,26 @@ def build(
     for output, value in outputs.items():
         builder.add_output(value, output)
         if shapes is not None:
-            value.type, value.shape = ir.TensorType(ir.DataType(FLOAT)), ir.Shape(shapes[output])
+            kind = ir.DataType(INT64 if output in integers else FLOAT)
+            value.type, value.shape = ir.TensorType(kind), ir.Shape(shapes[output])
     proto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION, producer_name="voxaffect"))
     _drop_metadata(proto.graph)
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
+
+
+def exact(op: Op, values: NDArray[np.floating], name: str) -> Value:
+    """Initializer, of half the size in the file where fewer bits hold the same values.
+
+    Runtimes cast constants once, when they load the file.
+    """
+    for narrow in (np.float16, np.float32):
+        with np.errstate(over="ignore"):
+            stored = values.astype(narrow)
+        if values.dtype != narrow and np.array_equal(stored.astype(values.dtype), values):
+            kind = DOUBLE if values.dtype == np.float64 else FLOAT
+            return op.Cast(table(op, stored, name), to=kind)
+    return table(op, values, name)
 
 
 def table(op: Op, values: NDArray[Any] | np.generic, name: str) -> Value:
@@ -107,6 +131,17 @@ def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initia
     given = [("number", INT64, ()), ("go_on", BOOL, ()), ("state", INT64, ("T",))]
     graph = _subgraph(op, body, given, [("still", BOOL, ()), ("next", INT64, ("T",))])
     return op.Loop(table(op, np.int64(times), "times"), None, initial, body=graph)
+
+
+def each(op: Op, step: Callable[[Op, Value], Value], times: Value, shape: Shape) -> Value:
+    """ONNX's Loop: float32 values of `shape`, of builder and index int64 (), stacked."""
+
+    def body(op: Op, number: Value, go_on: Value) -> list[Value]:
+        return [op.Identity(go_on), step(op, number)]
+
+    given = [("number", INT64, ()), ("go_on", BOOL, ())]
+    graph = _subgraph(op, body, given, [("still", BOOL, ()), ("value", FLOAT, shape)])
+    return op.Loop(times, None, body=graph)
 
 
 def _subgraph(

@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import quality_warnings
+from voxaffect.audio.stretches import times_in_recording
 from voxaffect.audio.waveform import Waveform, gain
 from voxaffect.errors import ArtifactError, ExportError
 from voxaffect.export.side_car import (
+    EMBEDDING,
     LONGEST_S,
     NOVELTY,
     PROBABILITIES,
     REMEDY,
     SAMPLES,
+    SOUND,
+    SPANS,
+    SPEECH_S,
     TIMELINE,
     SideCar,
     output_shapes,
@@ -30,11 +35,11 @@ from voxaffect.recognizer.prediction import (
     Prediction,
     label_of,
     named,
+    no_speech,
     unfamiliar,
 )
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
-from voxaffect.utterance.functionals import functionals
 
 
 @dataclass
@@ -60,8 +65,8 @@ class OnnxRecognizer:
         about, content = read_pair(path)
         session = _session(path, content)
         inputs = {node.name for node in session.get_inputs()}
-        outputs = {node.name for node in session.get_outputs()}
-        if inputs != {SAMPLES} or outputs != set(output_shapes(about.classes)):
+        outputs = {node.name: tuple(node.shape) for node in session.get_outputs()}
+        if inputs != {SAMPLES} or outputs != about.outputs or outputs != _expected(about):
             raise ArtifactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
         return cls(session, about, limits)
 
@@ -79,14 +84,23 @@ class OnnxRecognizer:
         return [self._predict(waveform_of(recording, self.limits)) for recording in recordings]
 
     def _predict(self, waveform: Waveform) -> Prediction:
-        gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
-        refuse_short([waveform], self.about.grid)
-        classes = self.about.classes
-        names = list(output_shapes(classes))
+        names = list(self.about.outputs)
         outputs = self.session.run(names, {SAMPLES: waveform.samples})
-        given: dict[str, NDArray[np.float32]] = dict(zip(names, outputs, strict=True))
-        novelty, posteriors = float(given[NOVELTY]), given[TIMELINE]
-        warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
+        given: dict[str, NDArray[Any]] = dict(zip(names, outputs, strict=True))
+        if not given[SPEECH_S] > 0:
+            return _without_speech(waveform, is_refused=np.isnan(given[SPEECH_S]))
+        spans: NDArray[np.int64] = given[SPANS]
+        n_speech = int(np.diff(spans).sum())
+        refuse_short([Waveform(np.zeros(n_speech, np.float32), waveform.name)], self.about.grid)
+        classes, novelty, posteriors = (
+            self.about.classes,
+            float(given[NOVELTY]),
+            given.get(TIMELINE),
+        )
+        warnings = (*quality_warnings(waveform, given[SOUND]), *unfamiliar(novelty))
+        times_s = None
+        if posteriors is not None:
+            times_s = times_in_recording(spans, self.about.grid.centers_s(len(posteriors)))
         return Prediction(
             name=waveform.name,
             label=label_of(classes[EMOTION.name], given[PROBABILITIES], warnings),
@@ -96,9 +110,23 @@ class OnnxRecognizer:
             warnings=warnings,
             novelty=novelty,
             posteriors=posteriors,
-            times_s=self.about.grid.centers_s(len(posteriors)),
-            embedding=functionals(posteriors),
+            times_s=times_s,
+            embedding=given[EMBEDDING],
         )
+
+
+def _expected(about: SideCar) -> Mapping[str, Sequence[int | str]]:
+    """Outputs of a file with these classes."""
+    n_embedding = about.outputs.get(EMBEDDING, (0,))[0]
+    has_timeline = TIMELINE in about.outputs
+    return output_shapes(about.classes, int(n_embedding), has_timeline=has_timeline)
+
+
+def _without_speech(waveform: Waveform, *, is_refused: bool) -> Prediction:
+    """The prediction for a recording with too little speech; AudioError for a silent one."""
+    if is_refused:
+        gain(0.0, waveform.name)
+    return no_speech(waveform.name, waveform.duration_s)
 
 
 def _session(path: Path, content: bytes) -> Any:

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from voxaffect.export.filters import BLOCK, filtered
+from voxaffect.export.frames import frames, power_spectrum, waves
 from voxaffect.export.graph import (
     DOUBLE,
     END,
@@ -21,7 +23,15 @@ from voxaffect.export.graph import (
     table,
 )
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
+from voxaffect.features.lld.short_time import (
+    LOG_FLOOR,
+    LOW_PASS_TAPS,
+    PRE_EMPHASIS,
+    WHOLE_BAND,
+    Band,
+    ShortTime,
+    low_pass_filter,
+)
 
 
 def over_time(op: Op, values: Value) -> Value:
@@ -53,44 +63,11 @@ def _in_segments(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
     return smooth, op.Cast((near + far * 2.0) / 10.0, to=FLOAT)
 
 
-def count_frames(op: Op, samples: Value, grid: FrameGrid) -> Value:
-    """Number of complete frames, int64 (), at least one."""
-    beyond = length(op, samples) - grid.window_samples
-    return beyond / grid.hop_samples + 1
-
-
-def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Value:
-    """Split samples into frames, float32 (T, size).
-
-    Samples are gathered in pieces of the greatest common divisor of size and hop (80 for 400 and
-    160), which is many times as fast as one by one. There are at least (T - 1) hop + size.
-    """
-    piece = math.gcd(size, hop)
-    n_used = (n_frames - 1) * hop + size
-    pieces = op.Reshape(rows(op, samples, 0, n_used), [-1, piece])
-    first = op.Unsqueeze(arange(op, n_frames), [1]) * (hop // piece)
-    within = table(op, np.arange(size // piece), f"pieces_of_{size}")
-    return op.Reshape(op.Gather(pieces, first + within), [-1, size])
-
-
-def waves(op: Op, size: int, n_points: int) -> Value:
-    """Fourier matrix: cosines, then sines, (size, n + 2); five times as fast as ONNX's DFT."""
-    cycles = np.outer(np.arange(size), np.arange(n_points // 2 + 1)) % n_points  # exact
-    phase = 2 * np.pi / n_points * cycles
-    both = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
-    return table(op, both.astype(np.float32), "waves")
-
-
-def power_spectrum(op: Op, frames: Value, waves: Value) -> Value:
-    """Power spectrum, float32 (..., n / 2 + 1), of frames float32 (..., size)."""
-    products = op.MatMul(frames, waves)
-    real, imaginary = op.Split(products * products, axis=-1, num_outputs=2, _outputs=2)
-    return real + imaginary
-
-
-def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
+def short_time(
+    op: Op, samples: Value, n_frames: Value, grid: FrameGrid, band_hz: Band = WHOLE_BAND
+) -> Value:
     """Energy, MFCC 1 to 12 and zero-crossing rate of leveled samples, float32 (T, 14)."""
-    of, size = ShortTime(grid), grid.window_samples
+    of, size = ShortTime(grid, band_hz), grid.window_samples
     with part(op, "short_time"):
         before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
         inner = frames(op, samples - before * PRE_EMPHASIS, n_frames, size, grid.hop_samples)
@@ -99,14 +76,27 @@ def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Valu
         first = op.Unsqueeze(op.Gather(samples, begin), [1]) * (1 - PRE_EMPHASIS)
         emphasized = op.Where(table(op, np.arange(size) == 0, "is_first"), first, inner)
         windowed = emphasized * table(op, of.window.numpy(), "window")
-        squares = op.ReduceSum(windowed * windowed, [1], keepdims=1)
-        energy = op.Sqrt(squares) / math.sqrt(size)
-        rate = op.Unsqueeze(zero_crossing_rate(op, samples, n_frames, grid), [1])
         power = power_spectrum(op, windowed, waves(op, size, of.n_fft))
+        if of.is_whole:
+            squares, samples_of_rate = windowed * windowed, samples
+        else:
+            squares = columns(op, power, of.inside.start, of.inside.stop) * (2 / of.n_fft)
+            samples_of_rate = low_passed(op, samples, band_hz[1])
+        energy = op.Sqrt(op.ReduceSum(squares, [1], keepdims=1)) / math.sqrt(size)
+        rate = op.Unsqueeze(zero_crossing_rate(op, samples_of_rate, n_frames, grid), [1])
         bands = op.MatMul(op.Sqrt(power), table(op, of.bands.numpy().T, "bands"))
         cosines = table(op, of.cosines.numpy().T, "cosines")
         mfcc = op.MatMul(op.Log(op.Max(bands, LOG_FLOOR)), cosines)
         return op.Concat(energy, mfcc, rate, axis=1)
+
+
+def low_passed(op: Op, samples: Value, high_hz: float) -> Value:
+    """Samples without what lies above a frequency; zero beyond the ends, to whole blocks."""
+    reach = LOW_PASS_TAPS // 2
+    missing = op.Mod(op.Neg(length(op, samples)), BLOCK)
+    behind = op.Reshape(missing + reach, [1])
+    padded = op.Pad(samples, op.Concat([reach], behind, axis=0))
+    return filtered(op, padded, low_pass_filter(high_hz))
 
 
 def zero_crossing_rate(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:

@@ -21,24 +21,43 @@ from voxaffect.taxonomy import EMOTION
 from voxaffect.version import __version__
 
 SAMPLES = "samples"  # input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1
-# Outputs, float32: probabilities of the emotion classes (C,), their posteriors in each frame
-# (T, C), and the distance from the training corpora (), above 1 out-of-distribution.
 PROBABILITIES, TIMELINE, NOVELTY = "probabilities", "timeline", "novelty"
+EMBEDDING, SPEECH_S, SPANS, SOUND = "embedding", "speech_s", "spans", "sound"
+
+Shapes = Mapping[str, Sequence[int | str]]
 
 
-def output_shapes(classes: Mapping[str, Sequence[str]]) -> dict[str, tuple[int | str, ...]]:
-    """Shapes of the outputs, given task -> its classes; "n_frames" is dynamic."""
+def output_shapes(
+    classes: Mapping[str, Sequence[str]], n_embedding: int, *, has_timeline: bool
+) -> dict[str, tuple[int | str, ...]]:
+    """Shapes of the outputs; sizes that begin with "n_" are dynamic.
+
+    All are float32 but the spans, int64: probabilities of the emotions; their posteriors in each
+    frame, where the classifier has them; the distance from the training corpora, above 1
+    out-of-distribution; high-level features; seconds of speech, and first sample and end of each
+    stretch; the recording without digital silence and rumble; mean posteriors of the subtasks.
+
+    Args:
+        classes: task -> its classes.
+        n_embedding: number of high-level features.
+        has_timeline: whether frames have posteriors.
+    """
     n_classes = {task: len(names) for task, names in classes.items()}
     n_emotions = n_classes.pop(EMOTION.name)
+    timeline = {TIMELINE: ("n_frames", n_emotions)} if has_timeline else {}
     return {
         PROBABILITIES: (n_emotions,),
-        TIMELINE: ("n_frames", n_emotions),
+        **timeline,
         NOVELTY: (),
+        EMBEDDING: (n_embedding,),
+        SPEECH_S: (),
+        SPANS: ("n_spans", 2),
+        SOUND: ("n_sound",),
         **{task: (n,) for task, n in n_classes.items()},
     }
 
 
-FORMAT = 1
+FORMAT = 2
 
 LONGEST_S = 600.0  # longest recording for onnxruntime, which needs about 1 MB per second
 REMEDY = "export the recognizer again"
@@ -48,6 +67,7 @@ class SideCar(NamedTuple):
     """What an exported recognizer predicts, from what."""
 
     classes: Mapping[str, tuple[str, ...]]  # task -> names of its classes, emotion included
+    outputs: Shapes  # output -> sizes of its axes
     features: tuple[str, ...]  # names of the F frame features
     grid: FrameGrid  # positions of the frames
     card: Mapping[str, Any]  # the recognizer's: training corpora, seed, versions
@@ -73,7 +93,7 @@ class SideCar(NamedTuple):
                     "silence_rms": SILENCE_RMS,
                     "greatest": MAX_SAMPLE,
                 },
-                "outputs": output_shapes(self.classes),
+                "outputs": self.outputs,
                 "classes": self.classes,
                 "grid": asdict(self.grid),
                 "features": self.features,
@@ -110,7 +130,9 @@ def read_pair(onnx: Path) -> tuple[SideCar, bytes]:
     try:
         classes = {task: tuple(names) for task, names in fields["classes"].items()}
         grid = FrameGrid(fields["grid"]["window_s"], fields["grid"]["hop_s"])
-        return SideCar(classes, tuple(fields["features"]), grid, dict(fields["card"])), content
+        outputs = {name: tuple(shape) for name, shape in fields["outputs"].items()}
+        card = dict(fields["card"])
+        return SideCar(classes, outputs, tuple(fields["features"]), grid, card), content
     except (LookupError, TypeError, ValueError, AttributeError, FeatureError) as fault:
         raise ArtifactError(f"{path}: invalid content ({fault}); {REMEDY}") from fault
 

@@ -7,125 +7,80 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from voxaffect.errors import ArtifactError, ExportError
-from voxaffect.export.graph import Op, Value, build, part, table
-from voxaffect.export.net import decide, leveled, mean, novelty, posteriors, standardized
-from voxaffect.export.pitch import log_f0, pitch
-from voxaffect.export.short_time import (
-    count_frames,
-    frames,
-    over_time,
-    power_spectrum,
-    short_time,
-    waves,
-)
+from voxaffect.errors import ArtifactError
+from voxaffect.export.classifier import answer, answered
+from voxaffect.export.decision import mean
+from voxaffect.export.features import features, refuse_features
+from voxaffect.export.graph import FLOAT, Op, Value, build
+from voxaffect.export.novelty import novelty
 from voxaffect.export.side_car import (
+    EMBEDDING,
     NOVELTY,
     PROBABILITIES,
     SAMPLES,
+    SOUND,
+    SPANS,
+    SPEECH_S,
     TIMELINE,
     SideCar,
     output_shapes,
     side_car_path,
 )
-from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.features.spectra import POWER_FLOOR, LogMel, mel_triangles, transform_size
+from voxaffect.export.speech import spoken
 from voxaffect.files import write_atomically, write_text
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import plain
-from voxaffect.systems.classifier import NetClassifier
-from voxaffect.systems.kinds import NET, describe
 from voxaffect.taxonomy import EMOTION, TASKS
-
-
-def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
-    """Frame features, float32 (T, F), of leveled samples; other extractors are an `ExportError`."""
-    n_frames = count_frames(op, samples, extractor.grid)
-    if isinstance(extractor, LowLevelDescriptors):
-        descriptors = short_time(op, samples, n_frames, extractor.grid)
-        probability, f0_hz = pitch(op, samples, n_frames, extractor.grid, extractor.pitch)
-        f0 = log_f0(op, f0_hz) if extractor.log_f0 else f0_hz
-        return over_time(op, op.Concat(descriptors, probability, f0, axis=1))
-    if isinstance(extractor, LogMel):
-        return _log_mel(op, samples, n_frames, extractor)
-    kind = extractor.settings().get("extractor", type(extractor).__name__)
-    raise ExportError(
-        f"features of the kind {kind!r} cannot be exported to ONNX; export a recognizer trained on "
-        "low-level descriptors or log-mel spectra"
-    )
-
-
-def _log_mel(op: Op, samples: Value, n_frames: Value, extractor: LogMel) -> Value:
-    size = extractor.grid.window_samples
-    with part(op, "log_mel"):
-        framed = frames(op, samples, n_frames, size, extractor.grid.hop_samples)
-        windowed = framed * table(op, torch.hann_window(size).numpy(), "window")
-        power = power_spectrum(op, windowed, waves(op, size, transform_size(size)))
-        triangles = mel_triangles(
-            transform_size(size), extractor.n_mels, extractor.low_hz, extractor.high_hz
-        )
-        bands = op.MatMul(power, table(op, triangles.astype(np.float32), "bands"))
-        return op.Log(op.Max(bands, POWER_FLOOR))
 
 
 def graph_of(recognizer: TrainedRecognizer) -> bytes:
     """Bytes of an ONNX file that predicts as a trained recognizer does.
 
-    Input and outputs are those of `side_car`, and for every subtask, by its name, the mean
-    posteriors of its classes. They are NaN for recordings that Python refuses.
+    Input and outputs are those of `side_car`. Outputs are NaN for recordings that Python refuses or
+    in which it finds too little speech; `speech_s` says which of both.
 
     Raises:
         ExportError: the features or the classifier cannot be exported, or onnxscript is missing.
     """
-    classifier = _net_of(recognizer)
+    refuse_features(recognizer.extractor)
+    side_car = side_car_of(recognizer)
 
     def stages(op: Op, samples: Value) -> Mapping[str, Value]:
-        level, usable = leveled(op, samples, recognizer.extractor.grid.window_samples)
-        framed = features(op, level, recognizer.extractor)
-        outputs = _outputs(op, framed, classifier)
-        outputs[NOVELTY] = novelty(op, framed, recognizer.novelty_)
-        return {name: op.Where(usable, value, math.nan) for name, value in outputs.items()}
+        speech = spoken(op, samples, recognizer.extractor.grid.window_samples)
+        framed = features(op, speech.samples, recognizer.extractor)
+        outputs = _outputs(op, framed, recognizer)
+        known = {name: op.Where(speech.usable, of, math.nan) for name, of in outputs.items()}
+        return {**known, SPEECH_S: speech.seconds, SPANS: speech.spans, SOUND: speech.sound}
 
-    shapes = output_shapes(_classes(recognizer))
-    return build(stages, [(SAMPLES, np.float32, ["n_samples"])], shapes)
-
-
-def _classes(recognizer: TrainedRecognizer) -> dict[str, tuple[str, ...]]:
-    return {task: TASKS[task].classes for task in recognizer.classifier.tasks}
+    inputs = [(SAMPLES, np.float32, ["n_samples"])]
+    return build(stages, inputs, side_car.outputs, integers=(SPANS,))
 
 
-def _net_of(recognizer: TrainedRecognizer) -> NetClassifier:
-    """The classifier, if it can be exported; else an `ExportError`."""
-    kind = describe(recognizer.classifier).kind
-    if kind != NET or not isinstance(recognizer.classifier, NetClassifier):
-        raise ExportError(
-            f"a classifier of the kind {kind!r} cannot be exported to ONNX; export a recognizer "
-            "that was trained as a net with an extreme learning machine, such as dnn-mtl"
-        )
-    return recognizer.classifier
-
-
-def _outputs(op: Op, frames: Value, classifier: NetClassifier) -> dict[str, Value]:
-    """Outputs of the classifier by name, of frames float32 (T, F)."""
-    elm = classifier.settings.elm
-    x = standardized(op, frames, classifier.standardizer_)
-    by_task = posteriors(op, x, classifier.net_)
+def _outputs(op: Op, frames: Value, recognizer: TrainedRecognizer) -> dict[str, Value]:
+    """Outputs by name, of frames float32 (T, F)."""
+    said = answer(op, frames, recognizer.classifier)
     outputs = {
-        PROBABILITIES: decide(
-            op,
-            list(by_task.values()) if elm.subtasks else [by_task[EMOTION.name]],
-            classifier.elm_,
-            EMOTION.n_classes,
-            threshold=elm.threshold,
-            temperature=classifier.calibration_.temperature,
-        ),
-        TIMELINE: by_task.pop(EMOTION.name),
+        PROBABILITIES: op.Squeeze(op.Cast(said.probabilities, to=FLOAT), [0]),
+        EMBEDDING: said.embedding,
+        NOVELTY: novelty(op, frames, recognizer.novelty_),
     }
-    subtasks = {task: op.Squeeze(mean(op, values), [0]) for task, values in by_task.items()}
-    return {**outputs, **subtasks}
+    for task, by_frame in (said.posteriors or {}).items():
+        if task == EMOTION.name:
+            outputs[TIMELINE] = by_frame
+        else:
+            outputs[task] = op.Squeeze(mean(op, by_frame), [0])
+    return outputs
+
+
+def side_car_of(recognizer: TrainedRecognizer) -> SideCar:
+    """What goes beside the file; ExportError if the classifier cannot be exported."""
+    tasks, n_embedding = answered(recognizer.classifier)
+    named = dict.fromkeys([EMOTION.name, *tasks])
+    classes = {task: TASKS[task].classes for task in named}
+    outputs = output_shapes(classes, n_embedding, has_timeline=bool(tasks))
+    extractor, card = recognizer.extractor, plain(recognizer.card)
+    return SideCar(classes, outputs, extractor.names, extractor.grid, card)
 
 
 def export(recognizer: TrainedRecognizer, out: Path) -> None:
@@ -142,9 +97,7 @@ def export(recognizer: TrainedRecognizer, out: Path) -> None:
         raise ArtifactError(f"{out}: the name must end in .onnx; choose another name")
     recognizer.refuse_untrained()
     graph = graph_of(recognizer)
-    extractor, card = recognizer.extractor, plain(recognizer.card)
-    side_car = SideCar(_classes(recognizer), extractor.names, extractor.grid, card)
-    text = side_car.text(graph, recognizer.novelty_.false_alarms)
+    text = side_car_of(recognizer).text(graph, recognizer.novelty_.false_alarms)
     try:
         with write_atomically(out) as file:
             file.write(graph)

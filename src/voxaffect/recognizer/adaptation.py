@@ -28,6 +28,7 @@ from voxaffect.systems.row_classifier import (
     recall,
 )
 from voxaffect.systems.summaries import Table
+from voxaffect.systems.training_rows import TrainingRows
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import adapt_elm
 
@@ -159,8 +160,9 @@ def _adapted_machine(
     after = RowClassifier(before.settings, before.row_summary)
     after.scaler_, after.n_features = before.scaler_, before.n_features
     classes, dev_classes = known_emotions(train), known_emotions(dev)
-    rows, dev_rows = (after.scaler_.transform(after.rows(e.frames)) for e in (train, dev))
-    weights = after.weights(classes, train)
+    known = TrainingRows.of(after.rows(train.frames), classes, train)
+    rows, dev_rows = map(after.scaler_.transform, (known.rows, after.rows(dev.frames)))
+    weights = after.weights(known)
     loss = log_loss if isinstance(before.settings, LogisticSettings) else squared_hinges
     after.machine_, after.penalty_ = machine, before.penalty_
     best = _dev_score(class_scores(machine, dev_rows), dev_classes)

@@ -19,7 +19,7 @@ METHOD = (
     "unadapted recognizer."
 )
 Card = Mapping[str, Any]
-ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", "split", "audio")
+ELSEWHERE = ("history", "members", "corpora", "made_with", "taxonomy", "split", "audio")
 """Entries of the card that are shown elsewhere, or too long for a table (taxonomy)."""
 
 
@@ -63,20 +63,30 @@ def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table,
 
 def _facts(header: Card, arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
     card = header["card"]
-    own = {key: value for key, value in card.items() if key not in ELSEWHERE}
-    yield from flatten_settings(own).items()
-    if history := card.get("history"):
-        best = history["epochs"][history["best"] - 1]
-        yield "epoch kept", f"{history['best']} of {len(history['epochs'])}"
-        yield "dev UA", decimal(best["dev_ua"])
-        yield "dev loss", decimal(best["dev_loss"])
-    if "false_alarms" in header:
-        yield "false alarm rate of novelty detection", f"{header['false_alarms']:.1%}"
+    if "kind" in header:
+        yield "classifier", header["kind"]
+    yield from _learned(card, "")
+    for name, details in card.get("members", {}).items():
+        yield from _learned(details, f"{name}: ")
+    if false_alarms := header.get("novelty", {}).get("false_alarms"):
+        yield "false alarm rate of novelty detection", f"{false_alarms:.1%}"
     for task, classes in header["classes"].items():
         yield task, ", ".join(classes)
     yield "parameters", count(sum(int(np.size(values)) for values in arrays.values()))
     yield "weights", header["weights"]
     yield "voxaffect version", header["voxaffect"]
+
+
+def _learned(details: Card, prefix: str) -> Iterator[tuple[str, str]]:
+    """What a classifier has learned, of a net the epoch that was kept."""
+    own = {key: value for key, value in details.items() if key not in ELSEWHERE}
+    for key, text in flatten_settings(own).items():
+        yield f"{prefix}{key}", text
+    if history := details.get("history"):
+        best = history["epochs"][history["best"] - 1]
+        yield f"{prefix}epoch kept", f"{history['best']} of {len(history['epochs'])}"
+        yield f"{prefix}dev UA", decimal(best["dev_ua"])
+        yield f"{prefix}dev loss", decimal(best["dev_loss"])
 
 
 def _corpora(corpora: list[Card]) -> Table:

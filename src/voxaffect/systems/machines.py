@@ -79,9 +79,14 @@ class LinearMachine:
             coef, intercept = (np.concatenate([-one, one], -1) / 2 for one in (coef, intercept))
         return cls(*map(np.ascontiguousarray, (estimator.classes_, coef, intercept)))
 
-    def blind_to(self, directions: Table) -> Self:
-        """The same, to which parts of rows in orthonormal directions (K, D) make no difference."""
-        return replace(self, coef=without(self.coef.T, directions).T)
+    def blind_to(self, directions: Table, scale: Table) -> Self:
+        """The same, to which parts of rows in orthonormal directions (K, D) make no difference.
+
+        The directions are those of rows before they are divided by a scale (K,), and the machine
+        was fitted to rows without them.
+        """
+        coef = scale[:, None] * without((self.coef / scale[:, None]).T, directions).T
+        return replace(self, coef=coef)
 
     @property
     def n_inputs(self) -> int:

@@ -22,7 +22,7 @@ def speaker_directions(
     """Orthonormal directions (K, D) in which the speakers' means differ most.
 
     Args:
-        rows: (N, K), standardized.
+        rows: (N, K).
         target: (N,), emotion classes.
         speakers: (N,), numbers of the speakers, -1 where unknown.
         n_directions: D at most; fewer where there are not more speakers than that.

@@ -33,6 +33,7 @@ from voxaffect.systems.machines import (
 )
 from voxaffect.systems.nuisance import speaker_directions, without
 from voxaffect.systems.summaries import FUNCTIONALS, MEAN, MEAN_AND_DEVIATION, Summary, Table
+from voxaffect.systems.training_rows import TrainingRows
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
 
@@ -133,6 +134,7 @@ class MeanLogisticSettings(LogisticSettings):
     group_weight: Balanced = None  # "balanced": classes and corpora, both by inverse frequency
     statistics: Literal["mean", "mean and deviation"] = "mean"  # of the frames
     speaker_directions: Annotated[int, Field(ge=0)] = 0  # that are taken out, see `nuisance`
+    choose_on: Literal["dev", "left out"] = "dev"  # the penalty, see `training_rows`
 
     @property
     def summary(self) -> Summary:
@@ -206,33 +208,46 @@ class RowClassifier:
     ) -> None:
         """Train on `train`; `dev` chooses what the settings leave open and calibrates.
 
+        Where parts that are left out choose, they calibrate as well, and `dev` is trained on, too.
+
         Raises:
             TrainingError: an utterance has no emotion, or all training utterances have one.
         """
-        (rows, target), (dev_rows, dev_target) = (
-            (self.rows(examples.frames), known_emotions(examples)) for examples in (train, dev)
+        known, held_out = (
+            TrainingRows.of(self.rows(examples.frames), known_emotions(examples), examples)
+            for examples in (train, dev)
         )
-        classes = np.unique(target)
+        classes = np.unique(known.target)
         if classes.size == 1:
             raise TrainingError(
-                f"all {target.size} training utterances are {EMOTION.classes[classes[0]]}; this "
-                "system needs two classes or more: add data, or compare with majority alone"
+                f"all {known.target.size} training utterances are {EMOTION.classes[classes[0]]}; "
+                "this system needs two classes or more: add data, or compare with majority alone"
             )
-        self.scaler_ = RowScaler.fit(rows)
-        standardized, dev_standardized = map(self.scaler_.transform, (rows, dev_rows))
-        words = {"random_state": seed, **self._weighing(target, train)}
-        directions = self._nuisance(standardized, target, train)
-        standardized = without(standardized, directions)
+        self.n_features = train.frames[0].shape[1]
+        tests = [(known, held_out)]
+        if getattr(self.settings, "choose_on", "dev") == "left out":
+            everything = known.with_more(held_out)
+            if parts := [*everything.left_out()]:
+                known, tests = everything, parts
+        self._choose(tests, seed)
+        if tests[0][0] is not known:
+            self.scaler_, self.machine_ = self._fitted(known, self.penalty_, seed)
+
+    def _choose(self, tests: Sequence[tuple[TrainingRows, TrainingRows]], seed: int) -> None:
+        """Choose the penalty by its mean UA on what each test holds out, and calibrate there."""
+        target = np.concatenate([out.target for _, out in tests])
         self.dev_ua_ = -1.0
         for penalty in sorted(self.settings.penalties):
-            machine = self.settings.fit(standardized, target, penalty, **words)
-            if isinstance(machine, LinearMachine):
-                machine = machine.blind_to(directions)
-            reached = recall(class_scores(machine, dev_standardized), dev_target)
-            if reached > self.dev_ua_:
-                self.dev_ua_, self.machine_, self.penalty_ = reached, machine, penalty
-        self.n_features = train.frames[0].shape[1]
-        self.calibration_ = TemperatureCalibration.fit(self.scores(dev_rows), dev_target)
+            fitted = [self._fitted(left, penalty, seed) for left, _ in tests]
+            scores = [
+                class_scores(machine, scaler.transform(out.rows))
+                for (scaler, machine), (_, out) in zip(fitted, tests, strict=True)
+            ]
+            each = [recall(of, out.target) for of, (_, out) in zip(scores, tests, strict=True)]
+            if (reached := float(np.mean(each))) > self.dev_ua_:
+                self.dev_ua_, self.penalty_ = reached, penalty
+                self.scaler_, self.machine_ = fitted[0]
+                self.calibration_ = TemperatureCalibration.fit(np.concatenate(scores), target)
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
@@ -303,31 +318,36 @@ class RowClassifier:
             )
         self.calibration_ = restored_calibration(state)
 
-    def weights(self, target: Classes, examples: Examples) -> NDArray[np.float64]:
-        """Weights (N,) of utterances of some classes, mean 1, as the settings say."""
-        own = np.ones(target.size) if examples.weights is None else examples.weights
-        groups = np.zeros_like(target)
+    def weights(self, known: TrainingRows) -> NDArray[np.float64]:
+        """Weights (N,) of utterances, mean 1, as the settings say."""
+        groups = np.zeros_like(known.target)
         if getattr(self.settings, "group_weight", None) is None:
             if self.settings.class_weight is None:
-                alike: NDArray[np.float64] = own / own.mean()
+                alike: NDArray[np.float64] = known.weights / known.weights.mean()
                 return alike
-        elif examples.groups is not None:
-            groups = examples.groups
-        return balanced_weights(target, groups, own)
+        elif known.groups is not None:
+            groups = known.groups
+        return balanced_weights(known.target, groups, known.weights)
 
-    def _weighing(self, target: Classes, train: Examples) -> dict[str, Any]:
-        """How scikit-learn is to weigh the utterances."""
-        if getattr(self.settings, "group_weight", None) is None:
-            return {"class_weight": self.settings.class_weight, "sample_weight": train.weights}
-        return {"class_weight": None, "sample_weight": self.weights(target, train)}
-
-    def _nuisance(self, standardized: Table, target: Classes, train: Examples) -> Table:
-        """Directions (K, D) that the machine is not to see."""
+    def _fitted(self, train: TrainingRows, penalty: float, seed: int) -> tuple[RowScaler, Machine]:
+        """Standardization and machine of a penalty."""
+        weighing = {"class_weight": self.settings.class_weight, "sample_weight": train.weights}
+        if getattr(self.settings, "group_weight", None) is not None:
+            weighing = {"class_weight": None, "sample_weight": self.weights(train)}
+        rows, directions = train.rows, None
         n = getattr(self.settings, "speaker_directions", 0)
-        speakers = train.speakers
-        if not n or speakers is None:
-            return np.zeros((standardized.shape[1], 0))
-        return speaker_directions(standardized, target, speakers, n)
+        clean = train.clean()
+        if n and clean.speakers is not None:
+            directions = speaker_directions(clean.rows, clean.target, clean.speakers, n)
+            rows = without(rows, directions)
+        scaler = RowScaler.fit(rows)
+        standardized = scaler.transform(rows)
+        machine = self.settings.fit(
+            standardized, train.target, penalty, random_state=seed, **weighing
+        )
+        if directions is not None and isinstance(machine, LinearMachine):
+            machine = machine.blind_to(directions, scaler.scale)
+        return scaler, machine
 
 
 def class_scores(machine: Machine, standardized: Table) -> Table:

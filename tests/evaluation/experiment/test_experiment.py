@@ -20,7 +20,7 @@ from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder
 from voxaffect.evaluation.results import metrics_by
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.systems.baselines import SvmSettings
+from voxaffect.systems.row_classifier import SvmSettings
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
 
 QUICK = TrainingSettings(batch_size=32, max_epochs=2, patience=2)

@@ -143,9 +143,15 @@ LOW_PASS_TAPS = 257  # a transition of 250 Hz
 
 def low_passed(samples: Floats, high_hz: float) -> Floats:
     """Samples (n,) without what lies above a frequency, where the filter is at -6 dB."""
-    taps = firwin(LOW_PASS_TAPS, high_hz, fs=SAMPLE_RATE_HZ)
+    taps = low_pass_filter(high_hz)
     padded = np.pad(samples, LOW_PASS_TAPS // 2)
     return oaconvolve(padded.astype(np.float64), taps, mode="valid").astype(np.float32)
+
+
+def low_pass_filter(high_hz: float) -> NDArray[np.float64]:
+    """Impulse response (LOW_PASS_TAPS,)."""
+    taps: NDArray[np.float64] = firwin(LOW_PASS_TAPS, high_hz, fs=SAMPLE_RATE_HZ)
+    return taps
 
 
 def cepstral_transform() -> NDArray[np.float64]:
@@ -210,6 +216,12 @@ class ShortTime(nn.Module):
         """Whether nothing is left out."""
         return self.band_hz == WHOLE_BAND
 
+    @property
+    def inside(self) -> slice:
+        """Bins of the band."""
+        low, high = (round(edge / (SAMPLE_RATE_HZ / self.n_fft)) for edge in self.band_hz)
+        return slice(low, high + 1)
+
     def fill(self, workspace: Tensor, samples: Tensor) -> Tensor:
         """Pre-emphasis and Hamming window; a frame's first sample is its own predecessor.
 
@@ -229,9 +241,7 @@ class ShortTime(nn.Module):
         if self.is_whole:
             norm: Tensor = torch.linalg.vector_norm(frames, dim=1)
         else:  # Parseval's theorem; the spectrum's other half is the same
-            hz = SAMPLE_RATE_HZ / self.n_fft
-            low, high = (round(edge / hz) for edge in self.band_hz)
-            inside = magnitudes[:, low : high + 1]
+            inside = magnitudes[:, self.inside]
             norm = torch.linalg.vector_norm(inside, dim=1) * math.sqrt(2 / self.n_fft)
         return norm / math.sqrt(self.grid.window_samples)
 
