@@ -21,7 +21,7 @@ from voxaffect.features.whisper.mel import log_mel
 from voxaffect.features.whisper.precision import Precision
 from voxaffect.features.whisper.windows import OVERLAP_FRAMES, windows
 
-SEAM_STEP, SEAM_MEAN = 1.5, 0.25
+SEAM_STEP, SEAM_MEAN = 1.5, 0.3
 
 
 def noise(n_samples: int, seed: int = 0) -> Waveform:

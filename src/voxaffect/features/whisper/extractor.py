@@ -53,7 +53,7 @@ class WhisperFrames:
     source: Path | None = None
     precision: Precision = "float32"
     device: str = "cpu"
-    window_s: float = 3.0
+    window_s: float = 4.0
 
     def __post_init__(self) -> None:
         if self.size not in SHAPES:
