@@ -50,8 +50,6 @@ def test_scores_of_all_classes_agree_with_python(
     seen: tuple[int, ...], unseen: float | None
 ) -> None:
     scores = np.random.default_rng(0).normal(size=(6, len(seen)))
-    run = Runner(
-        lambda op, x: of_all_classes(op, x, seen, unseen), (("N", len(seen)), "float64")
-    )
+    run = Runner(lambda op, x: of_all_classes(op, x, seen, unseen), (("N", len(seen)), "float64"))
     expected = all_in_python(scores, np.array(seen), unseen)
     np.testing.assert_array_equal(run(scores)[0], expected)

@@ -12,7 +12,6 @@ from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.multitask import posteriors as torch_posteriors
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
-
 TASKS = {"emotion": 4, "gender": 4, "naturalness": 2}
 
 

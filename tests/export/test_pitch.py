@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.export.sounds import noise, silence, speech, tone
 from tests.export.stages import SAMPLES, Array, Runner
+from voxaffect.export.frames import count_frames
 from voxaffect.export.graph import length
 from voxaffect.export.pitch import (
     best_path,
@@ -18,7 +19,6 @@ from voxaffect.export.pitch import (
     recent_peak_power,
     score_candidates,
 )
-from voxaffect.export.frames import count_frames
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
 from voxaffect.features.lld import pitch as pitch_in_python

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from tests.export.sounds import noise, silence, speech
 from tests.export.stages import SAMPLES, Array, Runner, on_frames, packed
+from voxaffect.export.graph import Op, Value
 from voxaffect.export.short_time import (
     low_passed,
     over_time,
     short_time,
     zero_crossing_rate,
 )
-from voxaffect.export.graph import Op, Value
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.short_time import (
     TELEPHONE_BAND,

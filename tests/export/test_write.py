@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.registry import CustomFeatures
 from voxaffect.files import json_with_digest
 from voxaffect.recognizer.recognizer import TrainedRecognizer
+
 
 class Pair:
     """A recognizer and its exported file."""

@@ -36,9 +36,7 @@ class QualityWarning:
         return self.text
 
 
-def quality_warnings(
-    waveform: Waveform, sound: Floats | None = None
-) -> tuple[QualityWarning, ...]:
+def quality_warnings(waveform: Waveform, sound: Floats | None = None) -> tuple[QualityWarning, ...]:
     """All warnings for a recording as it was decoded, before any gain; silence has none.
 
     `sound` is what `voxaffect.audio.speech.sound_of` gives of it, where that is known.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.rumble import without_rumble
 from voxaffect.audio.stretches import times_in_recording
 from voxaffect.audio.vad import HOP, speech_mask, track_of
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
+from voxaffect.audio.waveform import SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError, NoSpeechError
 
 Floats = NDArray[np.float32]

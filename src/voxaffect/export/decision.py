@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, exact, part, table
 from voxaffect.taxonomy import EMOTION

@@ -7,7 +7,7 @@ import torch
 
 from voxaffect.errors import ExportError
 from voxaffect.export.frames import count_frames, frames, power_spectrum, waves
-from voxaffect.export.graph import Op, Value, arange, exact, length, part, table
+from voxaffect.export.graph import Op, Value, arange, length, part, table
 from voxaffect.export.pitch import log_f0, pitch
 from voxaffect.export.short_time import over_time, short_time
 from voxaffect.export.whisper import whisper

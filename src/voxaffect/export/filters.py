@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.export.graph import Op, Value, length, table
 from voxaffect.export.frames import frames
+from voxaffect.export.graph import Op, Value, length, table
 
 BLOCK = 160  # samples that a row gives
 

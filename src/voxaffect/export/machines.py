@@ -44,7 +44,8 @@ def descriptor_functionals(op: Op, x: Value) -> Value:
     n_frames = op.Cast(length(op, x), to=DOUBLE)
     high, low = op.ReduceMax(x, [0], keepdims=1), op.ReduceMin(x, [0], keepdims=1)
     position = [
-        op.Cast(find(x, axis=0, keepdims=1), to=DOUBLE) / n_frames for find in (op.ArgMax, op.ArgMin)
+        op.Cast(find(x, axis=0, keepdims=1), to=DOUBLE) / n_frames
+        for find in (op.ArgMax, op.ArgMin)
     ]
     mean = _mean(op, x)
     middle = (n_frames - 1.0) / 2.0
@@ -64,9 +65,7 @@ def descriptor_functionals(op: Op, x: Value) -> Value:
     shape = [op.Where(is_constant, 0.0, one) for one in (skewness, kurtosis)]
     line = [slope, mean - slope * middle, _mean(op, residual * residual)]
     deviation = op.Sqrt(variance)
-    return op.Concat(
-        high, low, high - low, *position, mean, *line, deviation, *shape, axis=1
-    )
+    return op.Concat(high, low, high - low, *position, mean, *line, deviation, *shape, axis=1)
 
 
 def _mean(op: Op, x: Value) -> Value:
@@ -85,8 +84,11 @@ def standardized_rows(op: Op, rows: Value, by: RowScaler) -> Value:
 
 def class_scores(op: Op, rows: Value, machine: Machine) -> Value:
     """Scores float64 (N, C) of all classes by standardized rows (N, K)."""
-    scores = linear_scores if isinstance(machine, LinearMachine) else kernel_scores
-    return of_all_classes(op, scores(op, rows, machine), machine.classes.tolist(), machine.unseen)
+    if isinstance(machine, LinearMachine):
+        scores = linear_scores(op, rows, machine)
+    else:
+        scores = kernel_scores(op, rows, machine)
+    return of_all_classes(op, scores, machine.classes.tolist(), machine.unseen)
 
 
 def linear_scores(op: Op, rows: Value, machine: LinearMachine) -> Value:

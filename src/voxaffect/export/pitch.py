@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.export.frames import frames, power_spectrum, waves
 from voxaffect.export.graph import (
     DOUBLE,
     END,
@@ -27,7 +28,6 @@ from voxaffect.export.graph import (
     scan,
     table,
 )
-from voxaffect.export.frames import frames, power_spectrum, waves
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import (
     INTERPOLATION,

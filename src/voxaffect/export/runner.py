@@ -92,7 +92,11 @@ class OnnxRecognizer:
         spans: NDArray[np.int64] = given[SPANS]
         n_speech = int(np.diff(spans).sum())
         refuse_short([Waveform(np.zeros(n_speech, np.float32), waveform.name)], self.about.grid)
-        classes, novelty, posteriors = self.about.classes, float(given[NOVELTY]), given.get(TIMELINE)
+        classes, novelty, posteriors = (
+            self.about.classes,
+            float(given[NOVELTY]),
+            given.get(TIMELINE),
+        )
         warnings = (*quality_warnings(waveform, given[SOUND]), *unfamiliar(novelty))
         times_s = None
         if posteriors is not None:

@@ -32,6 +32,7 @@ from voxaffect.export.graph import (
 )
 from voxaffect.export.vad import speech_mask, track
 
+
 class Spoken(NamedTuple):
     """Speech of a recording, as `speech_of`."""
 
@@ -119,7 +120,7 @@ def _in_long_runs(op: Op, mask: Value, least: int) -> Value:
 
 
 def without_rumble(op: Op, sound: Value) -> tuple[Value, Value]:
-    """Sound (m,) filtered and padded with zeros to T whole hops, float32 (160 T,), and T, 1 at least.
+    """Sound (m,) filtered, and zeros up to T whole hops, float32 (160 T,); and T, 1 at least.
 
     What the filter takes away is computed and subtracted: it is small, and so is its rounding.
     """

@@ -17,6 +17,7 @@ from voxaffect.audio.vad import (
     VadSettings,
     track_tables,
 )
+from voxaffect.export.frames import frames, power_spectrum, waves
 from voxaffect.export.graph import (
     BOOL,
     DOUBLE,
@@ -30,7 +31,6 @@ from voxaffect.export.graph import (
     rows,
     table,
 )
-from voxaffect.export.frames import frames, power_spectrum, waves
 
 LEAST_POWER = 10 ** (SILENCE_DB / 10)
 DECIBELS = 10 / math.log(10)  # of a natural logarithm
@@ -39,7 +39,10 @@ DECIBELS = 10 / math.log(10)  # of a natural logarithm
 def track(op: Op, samples: Value, n_frames: Value) -> tuple[Value, Value]:
     """Level in dB and voicing of T frames, float32 (T,), as `track_of`; samples (160 T,)."""
     tables = track_tables()
-    first, end = min(tables.level.start, tables.voice.start), max(tables.level.stop, tables.voice.stop)
+    first, end = (
+        min(tables.level.start, tables.voice.start),
+        max(tables.level.stop, tables.voice.stop),
+    )
     with part(op, "track"):
         padded = op.Pad(samples, [LEAD, LEAD])
         windowed = frames(op, padded, n_frames, WINDOW, HOP) * table(op, tables.window, "window")
@@ -65,9 +68,7 @@ def _voicing(op: Op, power: Value, cosines: Value) -> Value:
     return op.Max(op.Min(highest / total, 1.0), 0.0)
 
 
-def speech_mask(
-    op: Op, level_db: Value, voicing: Value, settings: VadSettings = DEFAULT
-) -> Value:
+def speech_mask(op: Op, level_db: Value, voicing: Value, settings: VadSettings = DEFAULT) -> Value:
     """Whether each of T frames is speech, bool (T,); none is where there is too little of it."""
     with part(op, "mask"):
         voiced = op.GreaterOrEqual(voicing, settings.voicing)

@@ -64,7 +64,9 @@ def whisper(op: Op, samples: Value, of: WhisperFrames) -> Value:
         def states(op: Op, number: Value) -> Value:
             """Of one window; the last one has the samples behind its frames as well."""
             begin = op.Gather(begins, number)
-            end = op.Where(op.Equal(number, last), length(op, samples), (begin + size) * HOP_SAMPLES)
+            end = op.Where(
+                op.Equal(number, last), length(op, samples), (begin + size) * HOP_SAMPLES
+            )
             some = rows(op, samples, begin * HOP_SAMPLES, end)
             return encoder(op, log_mel(op, some, size * 2, spectrum), constants, of.layer)
 
