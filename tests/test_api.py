@@ -19,8 +19,16 @@ from tests.speech import takes
 from voxaffect.audio.decode import AudioStream, read
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ArtifactError, AudioError, ConfigError, InputError, StreamingError
+from voxaffect.errors import (
+    ArtifactError,
+    AudioError,
+    ConfigError,
+    InputError,
+    NoSpeechError,
+    StreamingError,
+)
 from voxaffect.recognizer.recognizer import TrainedRecognizer
+from voxaffect.simulation.sounds import made_sounds
 
 RATE = 16_000
 
@@ -190,7 +198,7 @@ def test_what_cannot_be_analyzed_is_raised_or_skipped(
 
 
 def test_a_prediction_is_one_readable_line(recognizer: voxaffect.Recognizer, clip: Path) -> None:
-    prediction = recognizer.predict(clip)
+    prediction = recognizer.predict(clip, force=True)
     ranked = sorted(prediction.probabilities, key=lambda c: -prediction.probabilities[c])
     assert str(prediction).startswith(f"{clip}: {ranked[0]} ({ranked[0]} 0.")
     assert "\n" not in str(prediction)
@@ -204,7 +212,7 @@ def test_a_prediction_is_one_readable_line(recognizer: voxaffect.Recognizer, cli
     plain = prediction.to_dict(frames=True)
     assert plain["emotion"] == prediction.label
     assert len(plain["posteriors"]) == len(plain["times_s"])
-    assert prediction == recognizer.predict(str(clip))
+    assert prediction == recognizer.predict(str(clip)).forced()
 
 
 def test_the_command_line_of_the_readme_prints_a_line(clip: Path) -> None:
@@ -228,7 +236,7 @@ def test_tables_vectors_and_probabilities(recognizer: voxaffect.Recognizer, clip
     proba = recognizer.predict_proba([clip, clip])
     assert proba.shape == (2, 4)
     assert proba.sum(axis=1) == pytest.approx(1.0)
-    assert recognizer.classes_[proba[0].argmax()] == predictions[0].label
+    assert recognizer.classes_[proba[0].argmax()] == predictions[0].forced().label
 
 
 def test_a_timeline_is_a_list_of_segments(
@@ -241,7 +249,7 @@ def test_a_timeline_is_a_list_of_segments(
     assert len(found) >= 2
     for segment in found:
         assert isinstance(segment, voxaffect.Prediction)
-        assert segment.label in recognizer.classes_
+        assert segment.label in {*recognizer.classes_, "unsure"}
         start_s, end_s = segment.interval_s
         assert 0 < start_s < end_s < len(meeting) / RATE
     assert [s.probabilities for s in recognizer.timeline((meeting, RATE))] == [
@@ -251,6 +259,59 @@ def test_a_timeline_is_a_list_of_segments(
         recognizer.timeline((np.zeros(RATE), RATE))
     with pytest.raises(InputError, match="timeline takes one recording"):
         recognizer.timeline(["a.wav"])  # type: ignore[arg-type]
+
+
+HISS, MUSIC = (made_sounds()[name] for name in ("muted microphone", "plucked melody"))
+
+
+def test_no_emotion_is_named_where_there_is_none(recognizer: voxaffect.Recognizer) -> None:
+    hiss, music = recognizer.predict([HISS, MUSIC])
+    assert (hiss.label, hiss.probabilities, hiss.error) == ("no speech", {}, None)
+    assert hiss.reason == "too little of it is speech"
+    assert music.label == "unsure"
+    assert (music.reason or "").startswith("music-like")
+    silent, forced = recognizer.predict([HISS, MUSIC], force=True)
+    assert silent == hiss
+    assert forced.label == max(forced.probabilities, key=lambda name: forced.probabilities[name])
+    assert recognizer.predict(MUSIC, force=True) == recognizer.predict(MUSIC).forced()
+    rows = recognizer.predict_proba([HISS, MUSIC])
+    assert np.isnan(rows[0]).all()
+    assert rows[1].sum() == pytest.approx(1)
+    frame = voxaffect.to_frame([hiss, music])
+    assert [*frame["emotion"]] == ["no speech", "unsure"]
+    assert [*frame["reason"]] == [hiss.reason, music.reason]
+    assert frame["happy"].isna().tolist() == [True, False]
+    with pytest.raises(NoSpeechError, match="no speech"):
+        recognizer.embed([MUSIC, HISS])
+
+
+def test_a_timeline_without_speech_is_an_error_of_its_own(
+    recognizer: voxaffect.Recognizer,
+) -> None:
+    with pytest.raises(NoSpeechError, match="no speech found; check that somebody speaks"):
+        recognizer.timeline(HISS)
+    labels = {segment.label for segment in recognizer.timeline(MUSIC)}
+    assert labels == {"unsure"}
+    assert {s.label for s in recognizer.timeline(MUSIC, force=True)} <= {*recognizer.classes_}
+
+
+def test_a_long_recording_has_one_answer_of_all_its_speech(
+    recognizer: voxaffect.Recognizer, samples: np.ndarray
+) -> None:
+    pause = np.zeros(2 * RATE, np.float32)
+    several = np.concatenate([part for take in takes(12) for part in (take.samples, pause)])
+    assert several.size > 30 * RATE
+    found, parts = recognizer.predict((several, RATE)), recognizer.timeline((several, RATE))
+    sure = [part for part in parts if part.label in recognizer.classes_]
+    is_unsure = sum(p.duration_s for p in sure) < sum(p.duration_s for p in parts) / 2
+    assert (found.label == "unsure") == is_unsure
+    usable = parts if is_unsure else sure
+    seconds = np.array([part.duration_s for part in usable])
+    for name in recognizer.classes_:
+        expected = seconds @ [part.probabilities[name] for part in usable] / seconds.sum()
+        assert found.probabilities[name] == pytest.approx(expected, abs=1e-4)
+    assert found.duration_s == pytest.approx(several.size / RATE)
+    assert recognizer.embed((several, RATE)).shape == (16,)
 
 
 @pytest.mark.parametrize("rate", [RATE, 44_100])
@@ -297,8 +358,16 @@ def test_what_is_loaded_by_name_folder_or_file(
         voxaffect.load(device="cuda:99")
 
 
-@pytest.mark.parametrize("form", ["csv", "frame"])
-def test_a_recognizer_is_trained_from_a_table(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "system"),
+    [
+        ("csv", "dnn-stl"),
+        ("frame", "dnn-stl"),
+        ("csv", "mean-logistic+dnn-mean"),
+        ("csv", "egemaps-logistic"),
+    ],
+)
+def test_a_recognizer_is_trained_from_a_table(form: str, system: str, tmp_path: Path) -> None:
     rows = []
     for n, take in enumerate(takes(12)):
         path = tmp_path / f"{n}.wav"
@@ -313,9 +382,12 @@ def test_a_recognizer_is_trained_from_a_table(form: str, tmp_path: Path) -> None
         "training": {"max_epochs": 1, "batches_per_epoch": 2},
         "features": {"store": str(tmp_path / "cache")},
     }
-    trained = voxaffect.train(table, system="dnn-stl", seed=0, settings=settings)
+    trained = voxaffect.train(table, system=system, seed=0, settings=settings)
     assert isinstance(trained.model, TrainedRecognizer)
-    assert trained.card["system"] == "dnn-stl"
+    assert trained.card["system"] == system
+    (corpus,) = trained.card["corpora"]
+    assert 12 * 0.3 < corpus["audio_s"] < 12 * 3
+    assert trained.embed(tmp_path / "0.wav").ndim == 1
     assert trained.save(tmp_path / "calls").predict(tmp_path / "0.wav").label in trained.classes_
     assert voxaffect.load(tmp_path / "calls").card["seed"] == 0
 
@@ -339,8 +411,8 @@ def test_what_cannot_be_trained_on_is_named(tmp_path: Path) -> None:
         voxaffect.train(7)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="'dnn-slt'"):
         voxaffect.train("calls.csv", system="dnn-slt")
-    with pytest.raises(ConfigError, match="svm is a baseline"):
-        voxaffect.train("calls.csv", system="svm")
+    with pytest.raises(ConfigError, match=r"need different features; join systems that share"):
+        voxaffect.train("calls.csv", system="svm+egemaps-svm")
     with pytest.raises(voxaffect.VoxaffectError, match=r"calls\.csv"):
         voxaffect.train(tmp_path / "calls.csv")
 

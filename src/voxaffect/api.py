@@ -6,7 +6,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voxaffect.audio.decode import BLOCK, AudioStream, StreamResampler, open_recording
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.audio.decode import StreamResampler
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError, InputError, NoSpeechError, StreamingError
 from voxaffect.export.runner import OnnxRecognizer
@@ -30,7 +29,7 @@ from voxaffect.recognizer.recording import (
     as_recording,
     is_one,
     mono_samples,
-    name_of,
+    opener_of,
 )
 from voxaffect.report.predictions.formats import COLUMNS, row_of
 from voxaffect.streaming.batch import predict_all, predict_each, thread_pool
@@ -87,22 +86,31 @@ class Recognizer:
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a text or file is itself iterable
-        self, recordings: Input, *, on_error: OnError = "raise"
+        self, recordings: Input, *, on_error: OnError = "raise", force: bool = False
     ) -> Prediction: ...
     @overload
     def predict(
-        self, recordings: Iterable[Input], *, on_error: OnError = "raise"
+        self, recordings: Iterable[Input], *, on_error: OnError = "raise", force: bool = False
     ) -> list[Prediction]: ...
     def predict(
-        self, recordings: Input | Iterable[Input], *, on_error: OnError = "raise"
+        self,
+        recordings: Input | Iterable[Input],
+        *,
+        on_error: OnError = "raise",
+        force: bool = False,
     ) -> Prediction | list[Prediction]:
         """Recognize the emotion of one recording, or of several as a list in their order.
+
+        The label is a class, `no speech` where too little is speech, or `unsure` where a warning
+        rejects the answer, such as music; `Prediction.reason` says why. One longer than half a
+        minute is split at its pauses, and each class has its share of the time of speech.
 
         Args:
             recordings: a path (str or PathLike), bytes of an audio file, a binary file object,
                 (samples, rate) with float or integer samples of any rate and number of channels,
                 or an `Utterance`; or an iterable of these.
             on_error: "raise" for the first faulty recording, or "skip": it has `error`, no label.
+            force: name the likeliest class instead of `unsure`; without speech there is none.
 
         Raises:
             InputError: the argument is no recording, or empty.
@@ -131,7 +139,7 @@ class Recognizer:
             prediction = source if isinstance(source, Prediction) else next(computed)
             if prediction.error is not None and on_error == "raise":
                 raise prediction.error
-            found.append(prediction)
+            found.append(prediction.decided(force=force))
         return found[0] if is_single else found
 
     def predict_proba(self, recordings: Iterable[Input]) -> NDArray[np.float64]:
@@ -158,33 +166,30 @@ class Recognizer:
             return _embedding(found)
         return np.stack([_embedding(prediction) for prediction in found])
 
-    def timeline(self, recording: Input) -> list[Prediction]:
+    def timeline(self, recording: Input, *, force: bool = False) -> list[Prediction]:
         """Segment a recording at its pauses and recognize each segment (voice activity detection).
 
         Predictions have `start_s` and `end_s`, or `error` where a segment cannot be analyzed.
 
+        Args:
+            recording: as `predict` takes it.
+            force: name the likeliest class instead of `unsure`.
+
         Raises:
             InputError: the argument is no single recording, or is a segment of a table.
-            AudioError: the recording cannot be read, or no speech was found in it.
+            AudioError: the recording cannot be read.
+            NoSpeechError: no speech was found in it.
         """
         if not is_one(recording):
             raise InputError("timeline takes one recording; call it for each of several")
         source = as_recording(recording, self.model.limits)
         if isinstance(source, Utterance):
             raise InputError("timeline takes a whole recording, not an utterance; use predict")
-        name = name_of(source)
-
-        def opener() -> AbstractContextManager[AudioStream]:
-            if isinstance(source, Waveform):
-                samples = source.samples
-                blocks = (samples[at : at + BLOCK] for at in range(0, samples.size, BLOCK))
-                return nullcontext(AudioStream(name, SAMPLE_RATE_HZ, samples.size, blocks))
-            file = source if isinstance(source, bytes) else Path(source)
-            return open_recording(file, limits=self.model.limits, name=name)
-
         faults: list[AudioError] = []
+        opener = opener_of(source, self.model.limits)
         found = timeline(partial(predict_each, self.model), opener, on_fault=faults.append)
-        return [*found.utterances, *(Prediction(name, error=fault) for fault in faults)]
+        segments = [segment.decided(force=force) for segment in found.utterances]
+        return [*segments, *(Prediction(found.name, error=fault) for fault in faults)]
 
     def stream(self, rate_hz: float = SAMPLE_RATE_HZ, *, segment: bool = True) -> Stream:
         """Recognize live sound while it comes, of a sample rate; used in a `with` statement.

@@ -23,6 +23,7 @@ from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli import listen as listen_module
+from voxaffect.cli.abstention import OWN_THRESHOLD
 from voxaffect.cli.listen import (
     CHUNK_S,
     MAX_QUEUED_BLOCKS,
@@ -36,8 +37,8 @@ from voxaffect.cli.listen import (
     predict_blocks,
 )
 from voxaffect.cli.main import main
-from voxaffect.errors import ArtifactError, AudioError
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.errors import ArtifactError, AudioError, ConfigError
+from voxaffect.recognizer.prediction import Prediction, no_speech
 from voxaffect.report.predictions.formats import json_line
 from voxaffect.taxonomy import EMOTION
 
@@ -206,6 +207,14 @@ def test_a_final_line_has_times_label_and_warnings_or_the_error() -> None:
     assert "no prediction: it is silent" in final_line(faulty(0, 1))
 
 
+def test_a_final_line_says_why_there_is_no_emotion() -> None:
+    music, noisy = QualityWarning("music", "music-like"), QualityWarning("noisy", "noisy")
+    assert final_line(utterance("unsure", noisy, music)).endswith("  music-like; noisy")
+    assert "unsure    neutral 0.10" in final_line(utterance("unsure", music))
+    silent = replace(no_speech("live", 1.5), start_s=3.0, end_s=4.5, is_final=True)
+    assert final_line(silent).endswith("4.50 s  no speech  too little of it is speech")
+
+
 def test_a_final_json_line_has_the_fields_of_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -241,10 +250,19 @@ def test_the_panel_shows_bars_seconds_and_level() -> None:
     shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
     prediction = so_far(shares, 2.5, subtasks={"gender": {"female": 0.9, "male": 0.1}})
     terminal = Console(width=80, force_terminal=False, record=True)
-    for shown in ((prediction, -20.0), (so_far({}, 0.0), -90.0), (None, 3.0)):
+    unsure = prediction.abstained(0.6)
+    for shown in ((prediction, -20.0), (unsure, -20.0), (so_far({}, 0.0), -90.0), (None, 3.0)):
         terminal.print(panel(*shown))
     text = terminal.export_text()
-    for words in ("2.5 s  female", "angry", "0.40", "-20 dB", "too little speech yet", "no speech"):
+    for words in (
+        "2.5 s  female",
+        "2.5 s  probability 0.40 below 0.60",
+        "angry",
+        "0.40",
+        "-20 dB",
+        "too little speech yet",
+        "no speech",
+    ):
         assert words in text
 
 
@@ -274,6 +292,24 @@ def test_plain_lines_where_there_is_no_terminal(
     interim, final = capsys.readouterr().out.splitlines()
     assert interim.split()[:4] == ["1.00", "s", "+", "0.40"]
     assert "3.00 s to 4.50 s" in final
+
+
+def test_abstention_holds_for_interim_and_final_predictions(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options, labels in (({"abstain": 1.0}, {"unsure"}), ({"force": True}, {*EMOTION.classes})):
+        stop = partial(os.kill, os.getpid(), signal.SIGINT)
+        FakeDevice(voice(1.0), 16_000, then=stop).install(monkeypatch)
+        source: Any = partial(microphone_input, None)
+        assert listen(model, source, pause_s=0, longest_s=30, as_json=True, **options) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert {line["is_final"] for line in lines} == {True, False}
+        assert {line["emotion"] for line in lines} <= labels | {None}
+        assert lines[-1]["emotion"] in labels
+    with pytest.raises(ConfigError, match="has no threshold of its own"):
+        listen(model, source, pause_s=0, longest_s=30, as_json=True, abstain=OWN_THRESHOLD)
+    with pytest.raises(ConfigError, match="use one of them"):
+        listen(model, source, pause_s=0, longest_s=9, as_json=True, abstain=0.5, force=True)
 
 
 class SlowSession:

@@ -9,6 +9,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from tests.streaming.recordings import with_pauses
 from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
+from voxaffect.cli.abstention import OWN_THRESHOLD
 from voxaffect.cli.corpora import export
 from voxaffect.cli.predict import FORMAT_OF, Request, predict
 from voxaffect.cli.sources import InputSource
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import Prediction, label_of, no_speech
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import Recording
 from voxaffect.streaming import batch
@@ -39,21 +41,26 @@ GONE = Path("[gone].wav")
 STOP = Path("stop")
 
 
+@dataclass
 class FakeRecognizer(Fake):
     """Predicts the same for every file, even one that does not exist."""
+
+    warnings: tuple[QualityWarning, ...] = (QualityWarning("short", "[/short]"),)
+    hears_speech: bool = True
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
         timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
-        reasons = (QualityWarning("short", "[/short]"),)
         names = [r.name for r in recordings if isinstance(r, Waveform)]
+        if not self.hears_speech:
+            return [no_speech(name, 0.045) for name in names]
         return [
             Prediction(
                 name,
-                "angry",
+                label_of(EMOTION.classes, np.array([*shares.values()]), self.warnings),
                 shares,
                 duration_s=0.045,
-                warnings=reasons,
+                warnings=self.warnings,
                 posteriors=timeline,
                 times_s=times,
             )
@@ -212,6 +219,55 @@ def test_every_format_has_the_label_unsure(output: str, capsys: pytest.CaptureFi
     assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings, 1 unsure\n")
 
 
+@pytest.mark.parametrize("output", ["table", "json", "csv", "audacity", "vtt"])
+def test_music_is_unsure_unless_an_answer_is_forced(
+    output: str, fake: FakeRecognizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.warnings = (QualityWarning("music", "music-like (steady tones in 90% of it)"),)
+    assert run("a.wav", output=output) == 0
+    printed = capsys.readouterr()
+    assert "unsure" in printed.out
+    assert output == "table" or "music-like (steady tones in 90% of it)" in printed.out
+    assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings, 1 unsure\n")
+    assert run("a.wav", output=output, force=True) == 0
+    printed = capsys.readouterr()
+    assert "angry" in printed.out
+    assert "unsure" not in printed.out
+    assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings\n")
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("output", ["table", "json", "csv", "audacity", "vtt"])
+def test_without_speech_no_probability_is_shown_even_if_forced(
+    output: str,
+    force: bool,
+    fake: FakeRecognizer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake.hears_speech = False
+    assert run("a.wav", output=output, force=force) == 0
+    printed = capsys.readouterr()
+    assert "no speech" in printed.out
+    assert not any(f"{share:.1f}" in printed.out for share in (0.2, 0.3, 0.4))
+    assert printed.err.endswith(
+        "1 recording recognized, 0 refused, 1 with warnings, 1 without speech\n"
+    )
+
+
+def test_the_recognizer_s_own_threshold_is_that_of_its_card(
+    fake: FakeRecognizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.warnings = ()
+    with pytest.raises(ConfigError, match="--abstain: model has no threshold of its own; give one"):
+        run("a.wav", abstain=OWN_THRESHOLD)
+    for own, label in ((0.39, "angry"), (0.41, "unsure")):
+        fake.card = {"abstain_below": own}
+        assert run("a.wav", abstain=OWN_THRESHOLD) == 0
+        (line,) = json_lines(capsys)
+        assert line["emotion"] == label
+    assert line["reason"] == "probability 0.40 below 0.41"
+
+
 def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("a.wav", "b.wav", GONE) == 1
     assert capsys.readouterr().err.endswith("2 recordings recognized, 1 refused, 2 with warnings\n")
@@ -277,7 +333,7 @@ def test_a_recording_without_speech_does_not_stop_the_rest(
     assert run(silent, dialog, timeline=True) == 1
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3
-    assert "silent.wav: no speech found" in printed.err
+    assert "silent.wav: no speech found; check that somebody speaks" in printed.err
 
 
 def test_the_first_prediction_loads_no_unneeded_library() -> None:
@@ -299,6 +355,8 @@ def test_the_first_prediction_loads_no_unneeded_library() -> None:
         ({"abstain": 0.0}, "--abstain 0.0 is out of range"),
         ({"abstain": 1.01}, "--abstain 1.01 is out of range"),
         ({"abstain": math.nan}, "--abstain nan is out of range"),
+        ({"abstain": 0.5, "force": True}, "--force names every emotion and --abstain does not"),
+        ({"abstain": OWN_THRESHOLD, "force": True}, "use one of them"),
         (
             {"out": Path("x")},
             "--out x: a table cannot be saved; end the name in one of .csv, .json",

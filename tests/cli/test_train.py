@@ -77,6 +77,33 @@ def test_adaptation_improves_held_out_speakers_and_the_card_states_it(
     assert "note: the recognizer was trained on calls before" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("system", ["mean-logistic", "egemaps-logistic", "mean-logistic+dnn-mean"])
+def test_any_system_is_trained_adapted_and_loaded(
+    system: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_project(tmp_path)
+    train(config, tmp_path / "one", system=system, jobs=1)
+    assert f"{system}, " in capsys.readouterr().out
+    is_net = "dnn" in system
+    assert (tmp_path / "one" / "training.csv").is_file() == is_net
+    adapt_to(config, tmp_path / "one", tmp_path / "two", seed=0, n_jobs=1)
+    assert "Adaptation, held-out speakers: 56 utterances" in capsys.readouterr().out
+    adapted = TrainedRecognizer.load(tmp_path / "two")
+    assert adapted.card["system"] == adapted.card["adapted_from"]["system"] == system
+    assert adapted.predict([tmp_path / "0.wav"])[0].probabilities
+    if not is_net:
+        with pytest.raises(ConfigError, match=f"{system} has none; leave it out"):
+            train(config, tmp_path / "three", system=system, jobs=1, tensorboard=True)
+
+
+def test_what_cannot_be_adapted_is_named_before_corpora_are_read(tmp_path: Path) -> None:
+    config = write_project(tmp_path)
+    train(config, tmp_path / "one", system="svm", jobs=1)
+    (tmp_path / "calls.csv").unlink()
+    with pytest.raises(TrainingError, match="kind 'svm' has no weights that could move"):
+        adapt_to(config, tmp_path / "one", tmp_path / "two", seed=0, n_jobs=1)
+
+
 def test_a_single_speaker_cannot_be_held_out(base: Path, tmp_path: Path) -> None:
     config = write_project(tmp_path, n_speakers=1)
     with pytest.raises(FoldError, match=r"too few speakers for adaptation \(1\).*name two or more"):

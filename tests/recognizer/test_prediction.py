@@ -24,7 +24,7 @@ from voxaffect.recognizer.prediction import (
 from voxaffect.taxonomy import EMOTION
 
 CLASSES = EMOTION.classes
-CODES = [*sorted(DOUBTFUL), "narrow-band", "several-emotions", "partly-unsure"]
+CODES = [*DOUBTFUL, "narrow-band", "several-emotions", "partly-unsure"]
 shares = st.lists(st.floats(0.01, 1), min_size=4, max_size=4).map(lambda w: np.array(w) / sum(w))
 codes = st.lists(st.sampled_from(CODES), max_size=3, unique=True)
 
@@ -46,7 +46,7 @@ def test_a_label_is_the_likeliest_class_unless_a_warning_rejects_it(
     probabilities: np.ndarray, given_codes: list[str]
 ) -> None:
     found, likeliest = made(probabilities, *given_codes), CLASSES[int(probabilities.argmax())]
-    is_rejected = bool(REJECTING & set(given_codes))
+    is_rejected = not {*REJECTING}.isdisjoint(given_codes)
     assert found.label == (UNSURE if is_rejected else likeliest)
     assert (found.reason is not None) == is_rejected
     assert found.forced().label == likeliest
@@ -61,7 +61,7 @@ def test_abstention_acts_on_warnings_as_on_probabilities(
 ) -> None:
     found = made(probabilities, *given_codes)
     abstained = found.abstained(threshold)
-    doubts = probabilities.max() < threshold or bool(DOUBTFUL & set(given_codes))
+    doubts = probabilities.max() < threshold or not {*DOUBTFUL}.isdisjoint(given_codes)
     assert (abstained.label == UNSURE) == doubts
     assert (abstained.reason is not None) == doubts
     assert abstained.probabilities == found.probabilities
@@ -78,7 +78,7 @@ def test_abstention_acts_on_warnings_as_on_probabilities(
         ((), 0.701, "probability 0.700 below 0.701"),
         ((), 0.70001, "probability 0.700000 below 0.700010"),
         (("noisy",), 0.75, "it is noisy"),
-        (("noisy", "music"), 0.1, "it is music"),
+        (("noisy", "noise", "music"), 0.1, "it is music"),
         (("narrow-band",), 0.8, "probability 0.70 below 0.80"),
     ],
 )

@@ -60,7 +60,7 @@ def test_probabilities_are_the_mean_over_the_time_of_speech() -> None:
     assert found.probabilities == pytest.approx(expected)
     assert found.subtasks == {"gender": pytest.approx({"female": 0.25, "male": 0.75})}
     assert (found.name, found.duration_s, found.interval_s) == ("a", 60.0, (0.0, 60.0))
-    np.testing.assert_allclose(found.embedding, [*expected.values()], rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(found.embedding), [*expected.values()], rtol=1e-6)
     (warning,) = found.warnings
     assert warning.code == "several-emotions"
     told = "several emotions (60% neutral, 40% angry of the speech); --timeline shows them"

@@ -16,11 +16,15 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import LstmSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.expressions import ACTED, ANGRY, HAPPY, NEUTRAL, SAD
+from voxaffect.simulation.sounds import made_sounds
 from voxaffect.simulation.voice import synthesize
 from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
 Floats = NDArray[np.float32]
+
+HISS, MUSIC = (made_sounds()[name] for name in ("muted microphone", "plucked melody"))
+"""Without speech, and with what is no speech."""
 
 EXPRESSIONS = (NEUTRAL, HAPPY, SAD, ANGRY)  # in the order of the classes
 
@@ -49,11 +53,12 @@ def trained() -> TrainedRecognizer:
     recognizer = TrainedRecognizer(
         NetClassifier(settings), card={"note": "simulated", "corpora": ["simulated"]}
     )
-    train, dev = (_labeled(recognizer, part) for part in (range(32), range(32, 40)))
+    train, dev = (labeled(recognizer, part) for part in (range(32), range(32, 40)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def _labeled(recognizer: TrainedRecognizer, seeds: range) -> Examples:
+def labeled(recognizer: TrainedRecognizer, seeds: range) -> Examples:
+    """Clips with their emotions and genders."""
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[1 - seed // 4 % 2] for seed in seeds],

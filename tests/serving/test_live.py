@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.processes import wait_for
 from tests.serving.conftest import Open
-from tests.serving.speech import clip, wav
+from tests.serving.speech import HISS, MUSIC, clip, wav
 from tests.serving.test_security import TOKEN
 from voxaffect.audio.waveform import Waveform
 from voxaffect.recognizer.recognizer import TrainedRecognizer
@@ -99,6 +99,30 @@ def test_pauses_end_utterances_if_requested(client: TestClient) -> None:
     )
     assert [final["emotion"] for final in finals(messages)] == ["happy", "angry"]
     assert finals(messages)[1]["start_s"] > finals(messages)[0]["end_s"] > 1
+
+
+def test_no_emotion_is_named_where_there_is_none(client: TestClient) -> None:
+    for options in (OPTIONS, {**OPTIONS, "force": True}):
+        messages = messages_of(client, options, *pieces(HISS.samples.tobytes(), 6_400))
+        (final,) = finals(messages)
+        assert (final["emotion"], final["probabilities"]) == ("no speech", {})
+        assert final["reason"] == "too little of it is speech"
+    music = MUSIC.samples.tobytes()
+    (final,) = finals(messages_of(client, OPTIONS, *pieces(music, 6_400)))
+    assert (final["emotion"], final["reason"][:10]) == ("unsure", "music-like")
+    (forced,) = finals(messages_of(client, {**OPTIONS, "force": True}, *pieces(music, 6_400)))
+    assert forced["emotion"] in final["probabilities"]
+
+
+def test_abstention_holds_for_interim_and_final_predictions(client: TestClient) -> None:
+    messages = messages_of(client, {**OPTIONS, "abstain": 1.0}, *pieces(PCM, 6_400))
+    predicted = [one for one in messages if one["type"] in {"interim", "final"}]
+    assert {one["emotion"] for one in predicted} <= {"unsure", None}
+    assert finals(messages)[0]["emotion"] == "unsure"
+    for wrong in ({"abstain": "own"}, {"abstain": 0.5, "force": True}):
+        assert messages_of(client, {**OPTIONS, **wrong})[-1]["error"]["code"] == "bad_parameter"
+    for odd in ({"abstain": 2}, {"force": "yes"}):
+        assert messages_of(client, {**OPTIONS, **odd})[-1]["error"]["code"] == "bad_hello"
 
 
 def encoded(form: str, codec: str, options: dict[str, str]) -> bytes:

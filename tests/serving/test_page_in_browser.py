@@ -17,13 +17,22 @@ from playwright.sync_api import Browser, Page, Request, WebSocket, expect, sync_
 
 from tests.report.test_page_in_browser import FAINT_TEXTS, OUTSIDE, PHONE, WIDE
 from tests.serving.running import running
-from tests.serving.speech import clip, wav
+from tests.serving.speech import HISS, MUSIC, clip, wav
 from tests.serving.test_security import TOKEN
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving.settings import Limits, ServingSettings
 
 Open = Callable[..., Page]
 HAPPY = clip(41)
+
+COLUMNS = """(() => {
+  const frames = document.getElementById("frames");
+  const { width, height } = frames;
+  const line = frames.getContext("2d").getImageData(0, Math.floor(height / 2), width, 1).data;
+  const color = (x) => line.slice(4 * x, 4 * x + 3).join();
+  return Array.from({ length: width }, (_, x) => (line[4 * x + 3] ? color(x) : ""));
+})()"""
+"""Colors along the middle of the frames' picture, empty where there are none."""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +144,62 @@ def test_a_file_s_prediction_is_the_service_s(open_page: Open, url: str, recordi
     assert rows[1:] == ["happy", "sad", "angry"]
 
 
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_no_speech_is_said_large_and_no_probability_is_shown(
+    open_page: Open, tmp_path: Path, width: int
+) -> None:
+    path = tmp_path / "hiss.wav"
+    path.write_bytes(wav(HISS.samples))
+    page = open_page(width)
+    upload(page, path)
+    assert page.locator("#label").inner_text() == "No speech"
+    assert page.locator("#sentence").inner_text().startswith("Too little of it is speech. Check")
+    for place in ("#shares", "#bars", "#subtasks", "#frames", "#legend", "#utterances"):
+        assert not page.locator(place).is_visible()
+    assert "%" not in page.locator("#result").inner_text()
+    assert page.locator("#now").inner_text() == "no speech"
+    size = page.evaluate("parseFloat(getComputedStyle(document.getElementById('label')).fontSize)")
+    assert size >= 36
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="WebVTT captions").click()
+    assert Path(saved.value.path()).read_text().endswith("no speech\n")
+
+
+def test_unsure_is_said_large_with_its_reason_and_everything_else_is_gray(
+    open_page: Open, url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "music.wav"
+    path.write_bytes(wav(MUSIC.samples))
+    whole = httpx2.post(f"{url}/v1/predict", content=path.read_bytes(), timeout=60).json()
+    page = open_page()
+    upload(page, path)
+    assert page.locator("#label").inner_text() == "Unsure"
+    reason = page.locator("#sentence").inner_text()
+    assert reason.lower() == f"{whole['reason']}."
+    assert whole["reason"] not in page.locator("#warnings li").all_inner_texts()
+    assert page.locator("#shares-title").inner_text() == "Emotion, not reliable"
+    assert shown(page) == {k: f"{round(100 * p)}%" for k, p in whole["probabilities"].items()}
+    fills = "[...document.querySelectorAll('#bars .fill')].map(e => getComputedStyle(e).background)"
+    assert len({*page.evaluate(fills)}) == 1
+    assert page.locator("#now").inner_text().startswith("unsure: music-like")
+    gray = "getComputedStyle(document.querySelector('#strip span')).backgroundColor"
+    assert page.evaluate(gray) == "rgb(153, 153, 153)"
+    assert {*page.evaluate(COLUMNS)} <= {"153,153,153", ""}
+
+
+def test_frames_of_speech_stand_at_their_times(open_page: Open, recording: Path) -> None:
+    page = open_page()
+    upload(page, recording)
+    columns = page.evaluate(COLUMNS)
+    assert len({*columns} - {""}) >= 3
+    with soundfile.SoundFile(recording) as file:
+        duration_s = file.frames / file.samplerate
+    first = clip(40).duration_s + 0.25  # and then a pause of a second
+    pause = columns[int((first + 0.1) / duration_s * len(columns)) :][: len(columns) // 40]
+    assert not any(pause)
+    assert any(columns[: int(first / duration_s * len(columns))])
+
+
 def test_playback_by_keyboard(open_page: Open, recording: Path) -> None:
     page = open_page()
     upload(page, recording)
@@ -206,12 +271,16 @@ def test_errors_are_shown(open_page: Open, tmp_path: Path) -> None:
     assert shown_error.startswith("letter.txt: is not a readable audio file")
 
 
+@pytest.mark.parametrize("sound", ["talk", "music", "hiss"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 def test_nothing_overflows_and_all_text_stands_out(
-    open_page: Open, recording: Path, width: int, scheme: str
+    open_page: Open, recording: Path, tmp_path: Path, width: int, scheme: str, sound: str
 ) -> None:
     page = open_page(width, color_scheme=scheme)
+    if sound != "talk":
+        recording = tmp_path / f"{sound}.wav"
+        recording.write_bytes(wav({"music": MUSIC, "hiss": HISS}[sound].samples))
     upload(page, recording)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(OUTSIDE) == []

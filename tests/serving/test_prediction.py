@@ -12,9 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.serving.conftest import Open
-from tests.serving.speech import clip, wav
+from tests.serving.speech import HISS, MUSIC, clip, wav
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.report.predictions.formats import json_line
+from voxaffect.serving.schemas import PredictionResponse
 from voxaffect.serving.settings import Limits
 
 CLIP = clip(41)
@@ -70,6 +71,62 @@ def test_frames_abstention_and_other_formats(client: TestClient) -> None:
     assert texts["vtt"].headers["content-type"] == "text/vtt; charset=utf-8"
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_what_holds_no_speech_has_no_emotion(client: TestClient, force: bool) -> None:
+    response = client.post(PATH, params={"force": force, "frames": True}, content=wav(HISS.samples))
+    assert response.status_code == 200
+    found = response.json()
+    assert (found["emotion"], found["probabilities"], found["subtasks"]) == ("no speech", {}, {})
+    assert found["reason"] == "too little of it is speech"
+    assert [warning["code"] for warning in found["warnings"]] == ["no-speech"]
+    PredictionResponse.model_validate(found)
+    vtt = client.post(PATH, params={"format": "vtt"}, content=wav(HISS.samples)).text
+    assert vtt.endswith("\nno speech\n")
+
+
+def test_music_is_unsure_unless_an_emotion_is_forced(client: TestClient) -> None:
+    body = wav(MUSIC.samples)
+    found = client.post(PATH, content=body).json()
+    assert found["emotion"] == "unsure"
+    assert found["reason"].startswith("music-like (steady tones")
+    forced = client.post(PATH, params={"force": True}, content=body).json()
+    assert forced["emotion"] == max(found["probabilities"], key=found["probabilities"].__getitem__)
+    assert "reason" not in forced
+    assert forced["probabilities"] == pytest.approx(found["probabilities"], abs=1e-6)
+    params = {"timeline": True, "force": True}
+    cut = client.post(PATH, params=params, content=body).json()["utterances"]
+    assert cut
+    assert all(one["emotion"] in one["probabilities"] for one in cut)
+
+
+def test_the_recognizer_s_own_threshold(
+    client: TestClient, recognizer: TrainedRecognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, own = wav(CLIP.samples), {"abstain": "own"}
+    assert fault(client.post(PATH, params=own, content=body)) == (422, "bad_parameter")
+    both = {"abstain": 0.5, "force": True}
+    assert fault(client.post(PATH, params=both, content=body)) == (422, "bad_parameter")
+    monkeypatch.setitem(recognizer.card, "abstain_below", 1.0)
+    assert fault(client.post(PATH, params={**own, "force": 1}, content=body))[0] == 422
+    found = client.post(PATH, params=own, content=body).json()
+    assert found["emotion"] == "unsure"
+    assert found["reason"].startswith("probability 0.")
+    assert found["reason"].endswith(" below 1.00")
+
+
+def test_a_long_recording_with_several_emotions_says_so(client: TestClient) -> None:
+    pause = np.zeros(24_000, np.float32)
+    spoken = [np.concatenate([clip(seed).samples, pause]) for seed in (41, 43)]
+    body = wav(np.concatenate(6 * spoken))
+    found = client.post(PATH, params={"frames": True}, content=body).json()
+    assert found["duration_s"] > 30
+    (warning,) = (one for one in found["warnings"] if one["code"] == "several-emotions")
+    assert "% angry" in warning["text"]
+    assert "% happy" in warning["text"]
+    assert len(found["times_s"]) == len(found["posteriors"])
+    assert np.all(np.diff(found["times_s"]) > 0)
+
+
 def test_a_timeline_has_the_utterances_between_pauses(client: TestClient) -> None:
     pause = np.zeros(16_000, np.float32)
     spoken = [clip(seed).samples for seed in (41, 43)]
@@ -113,6 +170,8 @@ def test_predictions_do_not_depend_on_the_batch(
         ),
         ({"params": {"abstain": 0}, "content": b""}, (422, "bad_parameter")),
         ({"params": {"abstain": "nan"}, "content": b""}, (422, "bad_parameter")),
+        ({"params": {"abstain": "much"}, "content": b""}, (422, "bad_parameter")),
+        ({"params": {"force": "perhaps"}, "content": b""}, (422, "bad_parameter")),
         ({"params": {"format": "xml"}, "content": b""}, (422, "bad_parameter")),
         ({"params": {"timeline": "perhaps"}, "content": b""}, (422, "bad_parameter")),
     ],
@@ -128,7 +187,7 @@ def test_invalid_requests_have_their_own_errors(
 def test_a_timeline_without_speech_is_an_error(client: TestClient) -> None:
     hiss = np.random.default_rng(0).normal(scale=1e-4, size=32_000).astype(np.float32)
     response = client.post(PATH, params={"timeline": True}, content=wav(hiss))
-    assert fault(response) == (422, "unusable_recording")
+    assert fault(response) == (422, "no_speech")
 
 
 def test_bodies_and_recordings_have_limits(serve: Open) -> None:

@@ -13,7 +13,12 @@ from starlette.testclient import TestClient
 
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.prediction import ErrorDict, Prediction, PredictionDict
+from voxaffect.recognizer.prediction import (
+    ErrorDict,
+    Prediction,
+    PredictionDict,
+    no_speech,
+)
 from voxaffect.serving.schemas import ErrorDetail, PredictionResponse
 
 WHOLE = Prediction(
@@ -35,6 +40,8 @@ PREDICTIONS = {
     "interim": replace(SEGMENT, is_final=False),
     "interim without speech": Prediction("live", start_s=0.0, end_s=0.1, is_final=False),
     "row of a table": replace(WHOLE, row={"path": "a.wav", "start_s": "1.0", "end_s": ""}),
+    "unsure": WHOLE.abstained(0.9),
+    "no speech": no_speech("a.wav", 1.5),
     "with segments": replace(WHOLE, segments=(SEGMENT, SEGMENT)),
 }
 FAILED = Prediction("a.wav", error=AudioError("a.wav: is silent"), start_s=0.0, end_s=1.0)

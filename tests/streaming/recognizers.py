@@ -9,10 +9,13 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.standardize import Standardizer
+from voxaffect.model.data import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
+from voxaffect.systems.row_classifier import LogisticSettings, RowClassifier
+from voxaffect.systems.summaries import Summary
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
@@ -62,3 +65,13 @@ def random_recognizer(
     classifier.elm_ = elm.learned()
     classifier.calibration_ = TemperatureCalibration(0.5)
     return recognizer
+
+
+def random_machine(
+    settings: LogisticSettings, summary: Summary, extractor: FrameExtractor | None = None
+) -> TrainedRecognizer:
+    """A logistic regression that was fitted to voices with arbitrary labels, always the same."""
+    extractor = extractor or LowLevelDescriptors()
+    frames = extractor.extract([Waveform(voice(0.5, seed)).normalized() for seed in range(12)])
+    some = Examples(frames, {"emotion": np.arange(12) % EMOTION.n_classes})
+    return TrainedRecognizer(RowClassifier(settings, summary), extractor).fit(some, some, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class FakeRecognizer:
 
     limits: DecodeLimits = DEFAULT_LIMITS
     seen: list[Waveform] = field(default_factory=list)
+    card: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, recordings: Sequence[AnyRecording]) -> list[Prediction]:
         waveforms = [waveform_of(recording, self.limits).normalized() for recording in recordings]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.processes import wait_for
-from tests.streaming.recordings import FakeRecognizer, tone
+from tests.streaming.recordings import FakeRecognizer, opened, tone, with_pauses
+from voxaffect.audio.decode import AudioStream, DecodeLimits
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import AudioError, FeatureError
-from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recording import Recording
+from voxaffect.errors import AudioError, FeatureError, NoSpeechError, RecordingLimitError
+from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
+from voxaffect.recognizer.recording import Opener, Recording, as_recording
 from voxaffect.streaming import batch as module
 from voxaffect.streaming.batch import (
     Predictor,
@@ -30,6 +34,8 @@ from voxaffect.streaming.batch import (
     batches,
     n_bytes,
     predict_all,
+    predict_each,
+    predict_long,
     process_pool,
     thread_pool,
 )
@@ -175,3 +181,128 @@ def test_n_bytes(tmp_path: Path) -> None:
     assert [n_bytes(r) for r in (path, whole, segment)] == [32_044, 32_044, 16_000]
     assert n_bytes(b"1234") == 4
     assert n_bytes(tmp_path / "gone") == 0
+
+
+class Moody(FakeRecognizer):
+    """Angry in the first half minute, then sad."""
+
+    def _prediction(self, waveform: Waveform) -> Prediction:
+        one = super()._prediction(waveform)
+        start_s = float(waveform.name.partition("#")[2].partition("-")[0])
+        other = {**one.probabilities, "sad": 0.7, "angry": 0.0}
+        return one if start_s < 30 else replace(one, label="sad", probabilities=other)
+
+
+@pytest.fixture(scope="module")
+def talk() -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """A minute of takes with pauses, and where they lie."""
+    samples, spans = with_pauses(16, pause_s=2.0)
+    assert samples.size > 50 * 16_000
+    return samples.astype(np.float32), spans
+
+
+def test_a_long_recording_is_answered_by_the_share_of_its_speech(
+    talk: tuple[np.ndarray, list[tuple[float, float]]],
+) -> None:
+    samples, spans = talk
+    early = sum(end - start for start, end in spans if start < 30)
+    share = early / sum(end - start for start, end in spans)
+    (found,) = predict_each(Moody(), [Waveform(samples, "talk")])
+    assert found.name == "talk"
+    assert found.duration_s == pytest.approx(samples.size / 16_000)
+    assert found.probabilities["angry"] == pytest.approx(0.4 * share, abs=0.02)
+    assert (found.start_s, found.end_s, found.error) == (None, None, None)
+    (warning,) = found.warnings
+    assert warning.code == "several-emotions"
+    assert warning.text.endswith("of the speech); --timeline shows them")
+    assert found.times_s is not None
+    assert len(found.times_s) == 2 * len(spans)
+    assert np.all(np.diff(found.times_s) > 0)
+    assert spans[-1][0] - 0.3 < found.times_s[-1] < spans[-1][1]
+
+
+def test_a_long_recording_is_answered_alike_however_it_comes(
+    talk: tuple[np.ndarray, list[tuple[float, float]]], tmp_path: Path
+) -> None:
+    samples, _ = talk
+    path, file = tmp_path / "talk.wav", io.BytesIO()
+    for target in (path, file):
+        soundfile.write(target, samples, 16_000, subtype="FLOAT", format="WAV")
+    row = Utterance("c/talk", "c", path, "", "c/?")
+    ways: list[Recording] = [path, str(path), file.getvalue(), row]
+    ways += [as_recording((samples, 16_000)), Waveform(samples, "talk")]
+    first, *others = predict_each(FakeRecognizer(), ways)
+    assert first.name == str(path)
+    assert [one.name for one in others[1:3]] == ["recording", "c/talk"]
+    for other in others:
+        assert replace(other, name=first.name) == first
+    part = Utterance("c/talk#1", "c", path, "", "c/?", start_s=1.0, end_s=45.0)
+    short = Utterance("c/talk#2", "c", path, "", "c/?", start_s=1.0, end_s=31.0)
+    recognizer = FakeRecognizer()
+    long_part, short_part = predict_each(recognizer, [part, short])
+    assert long_part.duration_s == pytest.approx(44)
+    assert short_part.duration_s == 30.0
+    assert max(one.duration_s for one in recognizer.seen[:-1]) < 15.01
+
+
+def test_limits_and_faults_of_long_recordings_are_their_own(tmp_path: Path) -> None:
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(40 * 16_000).astype(np.float32)
+    silent = np.zeros(40 * 16_000, np.float32)
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise, 16_000)
+    hiss, *faulty = predict_each(
+        FakeRecognizer(),
+        [Waveform(noise, "hiss"), Waveform(silent, "zeros"), Waveform(silent + 0.1, "constant")],
+    )
+    assert (hiss.label, hiss.probabilities, hiss.duration_s) == (NO_SPEECH, {}, 40.0)
+    assert [str(one.error).partition(" (")[0] for one in faulty] == [
+        "zeros: is silent",
+        "constant: is silent",
+    ]
+    (refused,) = predict_each(FakeRecognizer(DecodeLimits(max_duration_s=35)), [path])
+    assert isinstance(refused.error, RecordingLimitError)
+
+
+def test_an_hour_takes_the_memory_of_minutes(
+    talk: tuple[np.ndarray, list[tuple[float, float]]],
+) -> None:
+    samples, spans = talk
+
+    def tiled(n_times: int) -> Opener:
+        @contextmanager
+        def opener() -> Iterator[AudioStream]:
+            yield AudioStream("tiled", 16_000, None, (samples for _ in range(n_times)))
+
+        return opener
+
+    class Forgetful(FakeRecognizer):
+        def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+            found = super().predict(recordings)
+            self.seen.clear()
+            return found
+
+    predict_long(Forgetful(), lambda: opened(samples))  # tables and compiled loops are made
+    peaks = []
+    for n_times in (4, 16):
+        tracemalloc.start()
+        try:
+            found = predict_long(Forgetful(), tiled(n_times))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert found.times_s is not None
+        assert len(found.times_s) == n_times * 2 * len(spans)
+    assert peaks[1] - peaks[0] < 0.2 * 12 * samples.nbytes
+
+
+def test_a_recognizer_that_finds_no_speech_is_no_fault() -> None:
+    class Strict(FakeRecognizer):
+        def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+            if any(getattr(one, "name", "") == "w1" for one in recordings):
+                raise NoSpeechError("w1: no speech found; speak up")
+            return super().predict(recordings)
+
+    found = predict_each(Strict(), waveforms(3))
+    assert [one.label for one in found] == ["angry", NO_SPEECH, "angry"]
+    assert [one.error for one in found] == [None, None, None]
+    assert predict_each(Strict(), found) == found

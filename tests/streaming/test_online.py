@@ -13,7 +13,7 @@ from tests.streaming.recognizers import BLSTM, DNN, LSTM, hiss, random_recognize
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError, StreamingError, TrainingError
 from voxaffect.features.spectra import LogMel
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.streaming.frontend import StreamInput
 from voxaffect.streaming.incremental import Interim
@@ -143,21 +143,26 @@ def test_more_frames_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one == pytest.approx(other, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "samples", [np.zeros(0), np.zeros(9000), hiss(0.5, level=1e-6), voice(0.02)], ids=len
-)
-def test_silence_and_less_than_a_frame_have_no_prediction(
-    recognizer: TrainedRecognizer, samples: Floats
-) -> None:
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(9000), hiss(0.5, level=1e-6)], ids=len)
+def test_silence_has_no_prediction(recognizer: TrainedRecognizer, samples: Floats) -> None:
     stream = LiveRecognizer(recognizer).open()
     nothing = Prediction("live", start_s=0.0, end_s=0.0, is_final=False)
     assert stream.predict() == nothing
     stream.push(samples.astype(np.float32))
     assert stream.predict() == replace(nothing, end_s=len(samples) / 16_000)
-    with pytest.raises(AudioError, match=r"silent|no samples|one frame"):
+    with pytest.raises(AudioError, match=r"silent|no samples"):
         stream.finish()
     with pytest.raises(StreamingError, match="ended"):
         stream.finish()
+
+
+@pytest.mark.parametrize("samples", [voice(0.02), hiss(1.0)], ids=len)
+def test_what_ends_without_speech_says_so(recognizer: TrainedRecognizer, samples: Floats) -> None:
+    stream = LiveRecognizer(recognizer).open("hiss")
+    stream.push(samples)
+    final = stream.finish()
+    assert (final.name, final.label, final.probabilities) == ("hiss", NO_SPEECH, {})
+    assert (final.is_final, final.interval_s) == (True, (0.0, len(samples) / 16_000))
 
 
 @pytest.mark.parametrize(
@@ -358,7 +363,8 @@ def test_several_are_finished_together_with_errors_in_their_places(kind: str) ->
             (expected,) = recognizer.predict([Waveform(sound)])
             assert outcome.name == stream.name
             assert outcome.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
-    assert [o.error is not None for o in outcomes] == [False, True, True, True, False, False]
+    assert [o.error is not None for o in outcomes] == [False, True, True, False, False, False]
+    assert [o.label == NO_SPEECH for o in outcomes] == [False] * 3 + [True] + [False] * 2
     assert live.finish([]) == []
     with pytest.raises(StreamingError, match="ended"):
         live.finish(streams)

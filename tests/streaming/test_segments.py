@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,10 @@ import soxr
 from tests.streaming.recordings import FakeRecognizer, opened, with_pauses
 from voxaffect.audio.decode import AudioStream, decode, open_recording
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError
+from voxaffect.errors import AudioError, NoSpeechError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.recognizer.prediction import Prediction, no_speech
+from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.simulation.plans import write_film
 from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.segments import activity_track, cut_segments, timeline
@@ -92,12 +95,32 @@ def test_an_error_in_one_utterance_does_not_stop_the_others() -> None:
 
 
 def test_a_recording_without_speech_is_refused() -> None:
-    with pytest.raises(AudioError, match="made: no speech found"):
+    with pytest.raises(NoSpeechError, match="made: no speech found; check that somebody speaks"):
         timeline(
             partial(predict_each, FakeRecognizer()),
             partial(opened, np.zeros(80_000)),
             on_fault=refuse,
         )
+
+
+def test_what_turns_out_to_be_no_speech_is_left_out() -> None:
+    class HearsNone(FakeRecognizer):
+        def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+            several = [waveform_of(recording, self.limits) for recording in recordings]
+            return [no_speech(one.name, one.duration_s) for one in several]
+
+    class HearsNoneAtFirst(HearsNone):
+        def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+            found = zip(
+                super().predict(recordings), FakeRecognizer().predict(recordings), strict=True
+            )
+            return [silent if "#0." in silent.name else other for silent, other in found]
+
+    samples, truth = with_pauses(3, pause_s=0.9)
+    hears, once = partial(predict_each, HearsNoneAtFirst()), partial(opened, samples)
+    assert len(timeline(hears, once, on_fault=refuse).utterances) == len(truth) - 1
+    with pytest.raises(NoSpeechError):
+        timeline(partial(predict_each, HearsNone()), once, on_fault=refuse)
 
 
 def test_memory_does_not_grow_with_the_recording() -> None:

@@ -11,7 +11,7 @@ from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
-from voxaffect.streaming.session import StreamSession
+from voxaffect.streaming.session import StreamSession, made_up_voice, warm_up
 
 RECOGNIZER = random_recognizer(LSTM)
 Floats = NDArray[np.float32]
@@ -78,3 +78,16 @@ def test_silence_has_an_error() -> None:
 def test_no_samples_no_utterances() -> None:
     assert StreamSession(LiveRecognizer(RECOGNIZER), Endpointer()).finish() == []
     assert processed(StreamSession(LiveRecognizer(RECOGNIZER), None), np.zeros(0, np.float32)) == []
+
+
+def test_what_warms_up_is_speech_to_everything() -> None:
+    """Or else nothing behind voice activity detection would be loaded by it."""
+    live = LiveRecognizer(RECOGNIZER)
+    sample = made_up_voice()
+    (prediction,) = RECOGNIZER.predict([Waveform(sample)])
+    assert prediction.probabilities
+    session = StreamSession(live, Endpointer())
+    ended = [*session.push(sample), *session.finish()]
+    assert [bool(one.probabilities) for one in ended] == [True]
+    warm_up(live)
+    assert live.pending() == []

@@ -47,8 +47,10 @@ def test_what_is_no_such_speech_is_far_beyond(novelty: Novelty) -> None:
     noise = rng.normal(0, 0.1, 32_000).astype(np.float32)
     sine = np.sin(2 * np.pi * 200 * np.arange(32_000) / 16_000).astype(np.float32)
     fast = [soxr.resample(take.samples, 32_000, 16_000) for take in takes(6)]
-    for frames in frames_of(noise, sine, notes((262.0, 330.0, 392.0, 523.0), 0.5), *fast):
-        assert novelty.of(frames) > 1.3
+    for frames in frames_of(noise, sine, notes((262.0, 330.0, 392.0, 523.0), 0.5)):
+        assert novelty.of(frames) > 3
+    for frames in frames_of(*fast):
+        assert novelty.of(frames) > 1
 
 
 def test_the_rate_holds_whatever_the_directions_in_which_utterances_differ() -> None:
@@ -87,7 +89,7 @@ def test_it_is_saved_whole_and_small(n_frames: int, width: int) -> None:
     assert novelty.whitening.shape == ((k, k) if k <= 256 else (k,))
     found = np.array([novelty.of(f) for f in frames[200:]])
     assert (found > 1).mean() < 0.06
-    assert novelty.of(3 * frames[0] + 3) > 1.5
+    assert novelty.of(3 * frames[0] + 9) > 1.5
     again = Novelty.restored(novelty.values(), novelty.arrays(), width)
     assert [again.of(f) for f in frames[:3]] == [novelty.of(f) for f in frames[:3]]
     with pytest.raises(ArtifactError, match=f"fitted to {width} features .* has 7"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from voxaffect.recognizer.packaged import WORD, located
 from voxaffect.version import __version__
@@ -92,13 +92,19 @@ def options(
 
 
 def command(
-    group: typer.Typer, name: str, panel: str | None = None, *, kept: str | None = None
+    group: typer.Typer,
+    name: str,
+    panel: str | None = None,
+    *,
+    kept: str | None = None,
+    cls: type[TyperCommand] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as a command; its docstring is the help, its result the exit status.
 
     `kept` is printed after Ctrl-C, before exit with status 130: what is kept and how to resume,
     with the command's parameters in braces; empty where nothing is kept. None leaves
-    KeyboardInterrupt to Typer. The function itself is returned, for Python and tests.
+    KeyboardInterrupt to Typer. `cls` is the command's class, if not the usual one. The function
+    itself is returned, for Python and tests.
     """
 
     def register(function: F) -> F:
@@ -116,7 +122,7 @@ def command(
                 raise typer.Exit(status)
 
         text = keep_examples(inspect.getdoc(function) or "")
-        group.command(name, help=text, rich_help_panel=panel)(run)
+        group.command(name, cls=cls, help=text, rich_help_panel=panel)(run)
         return function
 
     return register

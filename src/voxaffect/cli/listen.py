@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from voxaffect.cli.abstention import Abstain, AbstainingCommand, Force, check, threshold_for
 from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command
 from voxaffect.cli.console import console, errors, print_line
 
@@ -99,25 +100,25 @@ def panel(prediction: Prediction | None, level_db: float) -> Group:
     grid.add_row(Text("level", "dim"), meter, Text(f"{level_db:.0f} dB", "dim"))
     status = "no speech" if prediction is None else TOO_LITTLE
     if shown.label is not None:
-        status = f"{shown.duration_s:.1f} s  {subtask_classes(shown)}"
+        status = f"{shown.duration_s:.1f} s  {shown.reason or subtask_classes(shown)}"
     return Group(Text(status), grid)
 
 
 def final_line(prediction: Prediction) -> str:
-    """Format a final prediction: times, scores and warnings, or the error."""
+    """Format a final prediction: times, scores, reason and warnings, or the error."""
     start_s, end_s = prediction.interval_s
     times = f"{start_s:8.2f} s to {end_s:.2f} s"
     if prediction.error is not None:
         return f"{times}  no prediction: {prediction.error}"
-    warnings = "; ".join(str(warning) for warning in prediction.warnings)
-    return f"{times}  {_scores(prediction)}" + (warnings and f"  {warnings}")
+    remarks = "; ".join(prediction.remarks)
+    return f"{times}  {_scores(prediction)}" + (remarks and f"  {remarks}")
 
 
 def _scores(prediction: Prediction) -> str:
     if prediction.label is None:
         return TOO_LITTLE
     scores = "  ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
-    return f"{prediction.label:8}  {scores}"
+    return f"{prediction.label:8}  {scores}".rstrip()
 
 
 CHUNK_S = 0.1  # audio read from standard input at a time
@@ -215,7 +216,14 @@ UPDATE_S = 0.2  # new audio between two interim predictions: five per second
 
 
 def listen(
-    model: Path, source: AudioSource, *, pause_s: float, longest_s: float, as_json: bool
+    model: Path,
+    source: AudioSource,
+    *,
+    pause_s: float,
+    longest_s: float,
+    as_json: bool,
+    force: bool = False,
+    abstain: float | None = None,
 ) -> int:
     """Predict during and after each utterance; returns the exit status, 1 if audio was dropped."""
     from voxaffect.recognizer.recognizer import TrainedRecognizer
@@ -223,12 +231,22 @@ def listen(
     from voxaffect.streaming.online import LiveRecognizer, LiveSettings
     from voxaffect.streaming.session import StreamSession, warm_up
 
+    check(abstain, force=force)
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
     live = LiveRecognizer(TrainedRecognizer.load(model), LiveSettings(longest_s=longest_s))
+    abstain = threshold_for(abstain, live.recognizer.card, model)
     session = StreamSession(live, Endpointer(endpoints) if endpoints else None)
     warm_up(live)
     with until_interrupted() as stop, source(stop) as blocks:
-        with display(as_json=as_json) as (interim, final):
+        with display(as_json=as_json) as (show, show_final):
+
+            def interim(prediction: Prediction | None, level: float) -> None:
+                decided = prediction and prediction.decided(force=force, abstain=abstain)
+                show(decided, level)
+
+            def final(prediction: Prediction) -> None:
+                show_final(prediction.decided(force=force, abstain=abstain))
+
             n_dropped = predict_blocks(session, blocks, interim, final)
         for prediction in session.finish():
             final(prediction)
@@ -272,7 +290,7 @@ def level_db(samples: NDArray[np.float32]) -> float:
     return 10 * math.log10(max(power, 1e-12))
 
 
-@command(app, "listen", RECOGNIZER)
+@command(app, "listen", RECOGNIZER, cls=AbstainingCommand)
 def listen_command(
     model: Trained = PACKAGED,
     stdin: Annotated[
@@ -294,6 +312,8 @@ def listen_command(
     longest: Annotated[
         float, typer.Option(help="Longest utterance in seconds; longer ones are split.")
     ] = 30.0,
+    force: Force = False,
+    abstain: Abstain = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON lines; is_final is true at the end of each.")
     ] = False,
@@ -310,8 +330,9 @@ def listen_command(
 
         ffmpeg -i call.mp4 -f s16le -ar 16000 -ac 1 - | voxaffect listen --stdin
 
-    A pause ends an utterance; its final prediction is that of voxaffect predict. Ctrl-C ends the
-    utterance, prints its prediction and stops. The exit status is 1 if audio was dropped.
+    A pause ends an utterance; its final prediction is that of voxaffect predict, with the reason
+    where it is unsure or no speech. Ctrl-C ends the utterance, prints its prediction and stops. The
+    exit status is 1 if audio was dropped.
     """
     from voxaffect.audio.pcm import PcmFormat
 
@@ -320,4 +341,12 @@ def listen_command(
         if stdin
         else partial(microphone_input, int(device) if device and device.isdigit() else device)
     )
-    return listen(model, source, pause_s=pause, longest_s=longest, as_json=as_json)
+    return listen(
+        model,
+        source,
+        pause_s=pause,
+        longest_s=longest,
+        as_json=as_json,
+        force=force,
+        abstain=abstain,
+    )

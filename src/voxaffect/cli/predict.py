@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voxaffect.cli.abstention import Abstain, AbstainingCommand, Force, check, threshold_for
 from voxaffect.cli.app import PACKAGED, RECOGNIZER, MaxHours, app, command
 from voxaffect.cli.console import console, notes, print_line
 from voxaffect.cli.sources import InputSource, Refusals, list_sources
@@ -23,7 +24,9 @@ from voxaffect.recognizer.packaged import located
 if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.audio.vad import ActivityTrack
+    from voxaffect.export.runner import OnnxRecognizer
     from voxaffect.recognizer.prediction import Prediction
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.report.predictions.formats import Format
     from voxaffect.streaming.batch import Predictor, WorkerPool
 
@@ -59,6 +62,7 @@ class Request:
     picture: Path | None = None
     out: Path | None = None
     max_hours: float = 4.0
+    force: bool = False
 
     def __post_init__(self) -> None:
         from voxaffect.report.predictions.formats import FORMATS
@@ -68,8 +72,7 @@ class Request:
             raise ConfigError(f"--format {self.output!r} is unknown; use one of {known}")
         if self.frames and self.name != "json":
             raise ConfigError(f"--frames does not work with --format {self.name}; use json")
-        if self.abstain is not None and not 0 < self.abstain <= 1:
-            raise ConfigError(f"--abstain {self.abstain} is out of range; use 0 < P <= 1")
+        check(self.abstain, force=self.force)
         if self.out is not None and self.name == TABLE:
             advice = f"end the name in one of {', '.join(FORMAT_OF)}, or add --format"
             raise ConfigError(f"--out {self.out}: a table cannot be saved; {advice}")
@@ -112,6 +115,10 @@ class Request:
 
         return DecodeLimits(max_duration_s=self.max_hours * 3600)
 
+    def decided(self, prediction: Prediction) -> Prediction:
+        """A prediction as --force or --abstain wants it."""
+        return prediction.decided(force=self.force, abstain=self.abstain)
+
     @property
     def writes_folder(self) -> bool:
         """Whether `out` is a folder with one file per recording."""
@@ -119,7 +126,7 @@ class Request:
         return one_each and self.out is not None and self.out.suffix.lower() not in FORMAT_OF
 
 
-@command(app, "predict", RECOGNIZER, kept="")
+@command(app, "predict", RECOGNIZER, kept="", cls=AbstainingCommand)
 def predict(
     recordings: Annotated[
         list[Path] | None,
@@ -149,10 +156,8 @@ def predict(
     picture: Annotated[
         Path | None, typer.Option(help="With --timeline: also draw it to this .svg or .png file.")
     ] = None,
-    abstain: Annotated[
-        float | None,
-        typer.Option(metavar="P", help="Label predictions below this probability unsure."),
-    ] = None,
+    force: Force = False,
+    abstain: Abstain = None,
     from_list: Annotated[
         Path | None,
         typer.Option(help="Also read sources from a file, one per line; - is standard input."),
@@ -182,13 +187,16 @@ def predict(
       voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
       curl -s https://example.org/a.ogg | voxaffect predict -
 
-    Warnings mark doubtful predictions: short, clipped, noisy, noise, music, tone, narrow-band, or
-    unfamiliar (out of distribution: unlike the training data). Recordings that cannot be used are
-    reported on standard error and skipped; the exit status is then 1.
+    The emotion is `no speech` where too little is speech, and `unsure` where a warning rejects the
+    answer: tone, noise, music, or unfamiliar (out of distribution: unlike the training data). Other
+    warnings mark doubtful predictions: short, clipped, noisy, narrow-band, several-emotions. One
+    longer than half a minute is answered by the share of speech time; --timeline shows its parts.
+    Recordings that cannot be used are reported on standard error and skipped; the exit status is
+    then 1.
     """
     from voxaffect.parallel.processes import import_without_gc
 
-    request = Request(output, timeline, frames, abstain, picture, out, max_hours)
+    request = Request(output, timeline, frames, abstain, picture, out, max_hours, force)
     refusals = Refusals()
     found = list_sources(recordings or [], from_list, refusals, request.limits)
     request.check(found)
@@ -205,7 +213,10 @@ def predict(
     with ExitStack() as until_first_result:
         until_first_result.enter_context(import_without_gc())
         if found:
-            with _worker_pool(model, found, request.limits) as pool:
+            recognizer = _load(model, request.limits)
+            threshold = threshold_for(request.abstain, recognizer.card, model)
+            request = replace(request, abstain=threshold)
+            with _worker_pool(model, recognizer, found, request.limits) as pool:
                 _write(results(pool), request)
     print_line(_summary(predictions, len(refusals.names), request), to=notes())
     return 1 if refusals.names else 0
@@ -224,7 +235,7 @@ def _predict_recordings(
             refusals.report(source.name, prediction.error)
         else:
             named = replace(prediction, name=source.name, row=source.row)
-            yield source.name, [named.abstained(request.abstain)], None
+            yield source.name, [request.decided(named)], None
 
 
 def _predict_timelines(
@@ -246,12 +257,11 @@ def _predict_timelines(
         except AudioError as fault:
             report(fault)
             continue
-        segments = [segment.abstained(request.abstain) for segment in found.utterances]
-        yield source.name, segments, found.track
+        yield source.name, [*map(request.decided, found.utterances)], found.track
 
 
 def _worker_pool(
-    model: Path, sources: Sequence[InputSource], limits: DecodeLimits
+    model: Path, recognizer: Predictor, sources: Sequence[InputSource], limits: DecodeLimits
 ) -> AbstractContextManager[WorkerPool]:
     """Workers on all cores: threads, or processes where there is enough to predict.
 
@@ -261,14 +271,16 @@ def _worker_pool(
     from voxaffect.parallel.processes import n_cores
     from voxaffect.streaming.batch import n_bytes, process_pool, thread_pool
 
-    recognizer, n_workers = _load(model, limits), n_cores()
+    n_workers = n_cores()
     is_small = sum(n_bytes(source.recording) for source in sources) < MIN_POOL_BYTES
     if model.suffix == ".onnx" or n_workers == 1 or is_small:
         return nullcontext(thread_pool(recognizer, n_workers))
     return process_pool(recognizer, partial(_load, model, limits, alone=False), n_workers)
 
 
-def _load(model: Path, limits: DecodeLimits, *, alone: bool = True) -> Predictor:
+def _load(
+    model: Path, limits: DecodeLimits, *, alone: bool = True
+) -> TrainedRecognizer | OnnxRecognizer:
     """Load a recognizer; not alone, it computes on one thread."""
     if model.suffix == ".onnx":
         from voxaffect.export.runner import OnnxRecognizer
@@ -353,12 +365,14 @@ def _draw(result: Result, request: Request) -> None:
 
 
 def _summary(predictions: Sequence[Prediction], n_refused: int, request: Request) -> str:
-    from voxaffect.recognizer.prediction import UNSURE
+    from voxaffect.recognizer.prediction import NO_SPEECH, UNSURE
 
     unit = "segment" if request.timeline else "recording"
     unit += "" if len(predictions) == 1 else "s"
     n_warned = sum(bool(prediction.warnings) for prediction in predictions)
     warned = f"{n_warned} with warnings" if n_warned else "no warnings"
     n_unsure = sum(prediction.label == UNSURE for prediction in predictions)
-    unsure = "" if request.abstain is None else f", {n_unsure} unsure"
-    return f"{len(predictions)} {unit} recognized, {n_refused} refused, {warned}{unsure}"
+    n_silent = sum(prediction.label == NO_SPEECH for prediction in predictions)
+    unsure = f", {n_unsure} unsure" if n_unsure or request.abstain is not None else ""
+    silent = f", {n_silent} without speech" if n_silent else ""
+    return f"{len(predictions)} {unit} recognized, {n_refused} refused, {warned}{unsure}{silent}"

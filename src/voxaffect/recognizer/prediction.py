@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, NotRequired, TypedDict
@@ -23,10 +23,11 @@ UNSURE = "unsure"
 NO_SPEECH = "no speech"
 """Label where too little is speech; there are no probabilities of emotion."""
 
-REJECTING = frozenset({"music", "noise", "tone", "unfamiliar"})
-"""Codes of warnings with which a prediction is `UNSURE`: it is no speech that was trained on."""
+REJECTING = ("tone", "music", "noise", "unfamiliar")
+"""Codes of warnings with which a prediction is `UNSURE`, the most telling first: what was recorded
+is no speech, or none like that of the training."""
 
-DOUBTFUL = REJECTING | {"clipped", "noisy", "short"}
+DOUBTFUL = (*REJECTING, "noisy", "clipped", "short")
 """Codes of warnings with which a prediction is `UNSURE` where abstention is asked for. A narrow
 band alone is no doubt: recognizers are trained to stand a telephone."""
 
@@ -140,7 +141,7 @@ class Prediction:
     def reason(self) -> str | None:
         """Why the label is `UNSURE` or `NO_SPEECH`, for people; None for an emotion."""
         if self.label == NO_SPEECH:
-            return self._text_of({NO_SPEECH_CODE}) or TOO_LITTLE
+            return self._text_of([NO_SPEECH_CODE]) or TOO_LITTLE
         if self.label != UNSURE:
             return None
         rejected = self._text_of(REJECTING)
@@ -186,9 +187,10 @@ class Prediction:
         """As a user asks for it: `forced`, or else `abstained` with a threshold."""
         return self.forced() if force else self.abstained(abstain)
 
-    def _text_of(self, codes: Collection[str]) -> str | None:
-        """Text of the first warning with one of some codes."""
-        return next((warning.text for warning in self.warnings if warning.code in codes), None)
+    def _text_of(self, codes: Iterable[str]) -> str | None:
+        """Text of the warning with the first of some codes."""
+        texts = {warning.code: warning.text for warning in self.warnings}
+        return next((texts[code] for code in codes if code in texts), None)
 
     def to_dict(self, *, frames: bool = False) -> dict[str, Any]:
         """A `PredictionDict`, with `frames` of every frame; of an error, place and `ErrorDict`."""
@@ -296,6 +298,12 @@ def no_speech(
     others = [warning for warning in warnings if warning.code != NO_SPEECH_CODE]
     told = (QualityWarning(NO_SPEECH_CODE, reason), *others)
     return Prediction(name, NO_SPEECH, duration_s=duration_s, warnings=told)
+
+
+def own_threshold(card: Mapping[str, Any]) -> float | None:
+    """A recognizer's own threshold for `Prediction.abstained`; None where its card has none."""
+    value = card.get(ABSTAIN_KEY)
+    return float(value) if isinstance(value, (int, float)) and 0 < value <= 1 else None
 
 
 def _below(probability: float, threshold: float) -> str:

@@ -86,7 +86,7 @@ def shared_warnings(
             shares[warning.code] += float(weights[at])
     kept = {code for code, share in shares.items() if share > 0.5}
     rejecting = [code for code in shares if code in REJECTING]
-    if is_unsure and not kept & REJECTING:
+    if is_unsure and not kept.intersection(REJECTING):
         kept.add(max(rejecting, key=lambda code: shares[code]))
     return tuple(warning for code, warning in told.items() if code in kept)
 

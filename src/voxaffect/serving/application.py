@@ -110,7 +110,7 @@ def _drain_at_signals(service: Service) -> None:
 
 async def _validation_error(_: Request, fault: Exception) -> Response:
     first = cast(RequestValidationError, fault).errors()[0]
-    where = ".".join(map(str, first["loc"][1:]))
+    where = ".".join(map(str, first["loc"][1:2]))  # further parts are those of a type's choices
     message = f"parameter {where} is invalid ({first['msg']}); correct it"
     return ServiceError(422, "bad_parameter", message).response()
 
@@ -207,10 +207,12 @@ async def model(request: Request) -> schemas.ModelResponse:
 async def predict(request: Request, parameters: Annotated[InferenceRequest, Query()]) -> Response:
     """Recognize the emotion of a recording.
 
-    The recording is the request body, or the field `file` of a form. It is not stored.
+    The recording is the request body, or the field `file` of a form. It is not stored. `emotion` is
+    a class, `no speech`, or `unsure` where a warning rejects the answer; `reason` says why.
     """
     service = _service(request)
     service.check_ready()
+    parameters.decide(service.recognizer.card)  # refuses what cannot be asked for
     with service.requests.slot():
         try:
             upload = await receive(request, service.settings.limits)
@@ -236,5 +238,6 @@ async def page(request: Request) -> Response:
 @router.api_route("/page/colors.css", methods=["GET", "HEAD"], include_in_schema=False)
 async def colors() -> Response:
     """Colors of the classes, as in reports."""
-    css = "".join(f" --{label}: {color};" for label, color in LABEL_COLORS.items())
+    names = {label.replace(" ", "-"): color for label, color in LABEL_COLORS.items()}
+    css = "".join(f" --{name}: {color};" for name, color in names.items())
     return Response(f":root {{{css} }}\n", media_type="text/css")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -21,9 +21,10 @@ from starlette.datastructures import UploadFile
 from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording
 from voxaffect.audio.waveform import Waveform
 from voxaffect.parallel.processes import lower_thread_priority
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import Prediction, own_threshold
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.serving.metrics import Metrics
+from voxaffect.serving.schemas import ServiceError
 from voxaffect.streaming.batch import Predictor, predict_each
 
 TOGETHER = 32  # largest batch
@@ -94,7 +95,36 @@ def _prepare_thread() -> None:
     lower_thread_priority()  # below live streams, which cannot wait
 
 
-class InferenceRequest(BaseModel):
+Threshold = Annotated[float, Field(gt=0, le=1)]
+
+
+class Doubts(BaseModel):
+    """How sure the recognizer must be, as a request or a live stream asks for it."""
+
+    force: bool = Field(
+        default=False,
+        description="Name the likeliest emotion where the label would be `unsure`; what holds no "
+        "speech stays `no speech`.",
+    )
+    abstain: Threshold | Literal["own"] | None = Field(
+        default=None,
+        description="Label `unsure` below this probability, or with a warning that is more than a "
+        "narrow band; `own`: below the recognizer's own threshold.",
+    )
+
+    def decide(self, card: Mapping[str, Any]) -> Callable[[Prediction], Prediction]:
+        """What makes a prediction as asked for; raises `ServiceError` where that is impossible."""
+        abstain = own_threshold(card) if self.abstain == "own" else self.abstain
+        if self.force and abstain is not None:
+            text = "force names every emotion and abstain does not; use one of them"
+            raise ServiceError(422, "bad_parameter", text)
+        if self.abstain == "own" and abstain is None:
+            text = "the recognizer has no threshold of its own; give one, such as abstain=0.5"
+            raise ServiceError(422, "bad_parameter", text)
+        return lambda prediction: prediction.decided(force=self.force, abstain=abstain)
+
+
+class InferenceRequest(Doubts):
     """Query parameters of a request; `form` is a key of `FORMATS`."""
 
     timeline: bool = Field(
@@ -102,9 +132,6 @@ class InferenceRequest(BaseModel):
     )
     frames: bool = Field(
         default=False, description="Include the posterior of every frame (json only)."
-    )
-    abstain: float | None = Field(
-        default=None, gt=0, le=1, description="Label `unsure` below this probability."
     )
     form: Literal["json", "csv", "audacity", "vtt"] = Field(
         default="json", alias="format", description="Format of the response."

@@ -33,8 +33,8 @@ class ServiceError(VoxaffectError):
 def of_recording(fault: AudioError) -> ServiceError:
     """Error of a recording that cannot be used."""
     if isinstance(fault, RecordingLimitError):
-        return ServiceError(413, "recording_too_long", str(fault))
-    return ServiceError(422, "unusable_recording", str(fault))
+        return ServiceError(413, fault.code, str(fault))
+    return ServiceError(422, fault.code, str(fault))
 
 
 def busy(code: str, message: str) -> ServiceError:

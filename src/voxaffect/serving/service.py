@@ -31,7 +31,7 @@ from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.segments import timeline
-from voxaffect.streaming.session import warm_up, white_noise
+from voxaffect.streaming.session import made_up_voice, warm_up
 
 ENDING = 32  # utterances of live streams that end at a time, a batch; more wait for a thread
 
@@ -160,7 +160,8 @@ class Service:
             found, duration_s = self.batcher.predict([waveform]), waveform.duration_s
         self.metrics.audio_s.labels("/v1/predict").inc(duration_s)
         name, form = str(upload.filename), FORMATS[request.form]
-        predictions = [replace(one, name=name).abstained(request.abstain) for one in found]
+        decide = request.decide(self.recognizer.card)
+        predictions = [decide(replace(one, name=name)) for one in found]
         if request.form != "json":
             return form.begin + "".join(map(form.entry, predictions))
         values = [one.to_dict(frames=request.frames) for one in predictions]
@@ -189,9 +190,9 @@ class Service:
             listener(new)
 
     async def _warm_up(self) -> None:
-        """Predict noise in both ways, so that all is loaded and compiled."""
+        """Predict a voice in both ways, so that all is loaded and compiled."""
         try:
-            await asyncio.wrap_future(self.batcher.submit(Waveform(white_noise(), "warm-up")))
+            await asyncio.wrap_future(self.batcher.submit(Waveform(made_up_voice(), "warm-up")))
             await self.run(warm_up, self.live)
         except Exception:
             logger.exception("the model failed to predict; this service will never be ready")

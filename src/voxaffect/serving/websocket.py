@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -21,6 +21,7 @@ from voxaffect.errors import AudioError
 from voxaffect.features.frames import merge_blocks
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.serving.container_stream import ContainerStream
+from voxaffect.serving.inference import Doubts
 from voxaffect.serving.schemas import ServiceError, of_recording
 from voxaffect.serving.security import FAULT, check_token
 from voxaffect.serving.service import Service
@@ -42,7 +43,7 @@ CLOSE_CODES = {413: TOO_BIG, 500: BROKEN, 503: TRY_AGAIN}  # of HTTP statuses
 logger = logging.getLogger(__name__)
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Doubts):
     """The first message of a live stream, a JSON object."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -148,6 +149,7 @@ class WebSocketSession:
         if "authorization" not in self._websocket.headers:  # else it was checked by the middleware
             check_token(options.token or "", self._service.settings)
         live, live_s = self._service.live, self._limits.live_s
+        self._decide = options.decide(live.recognizer.card)
         self._decoder = AudioDecoder(live, options, live_s, self._service.batcher)
         interims = asyncio.create_task(self._send_interims())
         self._service.listeners.add(self._on_change)
@@ -230,14 +232,14 @@ class WebSocketSession:
             kind = "final" if utterance.error is None else "refused"
             if utterance.error is None:
                 self._service.metrics.audio_s.labels("/v1/live").inc(utterance.duration_s)
-            await self._send(kind, utterance.to_dict())
+            await self._send(kind, self._decide(utterance).to_dict())
 
     async def _send_interims(self) -> None:
         while await self._changed.wait():
             self._changed.clear()
             if self._latest is not None and self._latest[0] is self._decoder.session.stream:
                 prediction = self._decoder.session.placed(self._latest[1])
-                await self._send("interim", prediction.to_dict())
+                await self._send("interim", self._decide(prediction).to_dict())
 
     async def _send(self, kind: str, fields: Mapping[str, object] | None = None) -> None:
         """Send a message; a client that does not read in time counts as disconnected."""

@@ -32,7 +32,6 @@ from voxaffect.recognizer.recording import (
     waveform_if_short,
 )
 from voxaffect.recognizer.stretches import combined
-from voxaffect.streaming.segments import timeline
 
 WINDOW = 256  # recordings sorted by length among themselves; the first waits for its batch
 TOGETHER = 32  # the largest batch
@@ -90,6 +89,8 @@ def predict_long(model: Predictor, opener: Opener) -> Prediction:
     Raises:
         AudioError: the recording cannot be decoded, or is silent.
     """
+    from voxaffect.streaming.segments import timeline  # noqa: PLC0415 (slow to load)
+
     try:
         found = timeline(partial(_predict_stretches, model), opener, on_fault=lambda _: None)
     except NoSpeechError:

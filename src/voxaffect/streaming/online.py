@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.audio.streaming_vad import StreamingVad
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, StreamingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
@@ -59,9 +60,12 @@ class LiveStream:
         self._progress = Progress()
         self._pushing = Lock()  # guards all below
         self._pieces: list[Floats] = []  # all samples
+        self._n_heard = 0  # pieces of these that are in the speech
+        self._vad = StreamingVad()
+        self._speech: list[Floats] = []  # samples of active frames
         self._n_decoded = 0  # pieces of these
         self._n_samples = self._n_samples_decoded = 0
-        self._power = 0.0  # sum of squares
+        self._power = 0.0  # sum of squares of the speech
         self.has_ended = False
 
     @property
@@ -97,7 +101,6 @@ class LiveStream:
                 )
             self._pieces.append(samples.copy())
             self._n_samples += len(samples)
-            self._power += float(np.square(samples, dtype=np.float64).sum())
 
     def predict(self) -> Prediction:
         """Interim prediction of the utterance so far."""
@@ -130,15 +133,24 @@ class LiveStream:
         return np.concatenate([np.zeros(0, np.float32), *pieces])
 
     def _next_input(self) -> tuple[StreamInput, int] | None:
-        """New samples, and the number of all; None once it has ended."""
+        """New speech, and the number of all samples; None once it has ended."""
         with self._pushing:
             if self.has_ended:
                 return None
-            new = self._pieces[self._n_decoded :]
-            self._n_decoded, self._n_samples_decoded = len(self._pieces), self._n_samples
+            self._hear(self._pieces[self._n_heard :])
+            new = self._speech[self._n_decoded :]
+            self._n_decoded, self._n_samples_decoded = len(self._speech), self._n_samples
+            gain = gain_so_far(self._power, sum(map(len, self._speech)))
             samples = np.concatenate([np.zeros(0, np.float32), *new])
-            gain = gain_so_far(self._power, self._n_samples)
-            return StreamInput(self._progress, samples, [*self._pieces], gain), self._n_samples
+            return StreamInput(self._progress, samples, [*self._speech], gain), self._n_samples
+
+    def _hear(self, pieces: Sequence[Floats]) -> None:
+        """Find the speech in new pieces: interim predictions are of what is active so far."""
+        self._n_heard += len(pieces)
+        ticks = self._vad.push(np.concatenate([np.zeros(0, np.float32), *pieces]))
+        speech = [tick.speech for tick in ticks if tick.active.any()]
+        self._speech += speech
+        self._power += sum(float(np.square(of, dtype=np.float64).sum()) for of in speech)
 
     def _restart(self) -> None:
         """Forget what was computed: the next input holds all samples."""

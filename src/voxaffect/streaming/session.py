@@ -98,17 +98,21 @@ class StreamSession:
 
 
 def warm_up(live: LiveRecognizer) -> None:
-    """Process noise as a stream and as an utterance, so that all is loaded and compiled."""
+    """Process a voice as a stream and as an utterance, so that all is loaded and compiled."""
     session = StreamSession(live, Endpointer())
-    session.push(white_noise())
+    session.push(made_up_voice())
     session.finish()
     stream = live.open("warm-up")
-    stream.push(white_noise()[: round(stream.left_s * SAMPLE_RATE_HZ)])
+    stream.push(made_up_voice()[: round(stream.left_s * SAMPLE_RATE_HZ)])
     stream.predict()
     stream.finish()
 
 
-def white_noise() -> Floats:
-    """Two seconds of faint noise, float32 at 16 kHz, always the same."""
-    noise = np.random.default_rng(0).normal(scale=0.01, size=2 * SAMPLE_RATE_HZ)
-    return noise.astype(np.float32)
+def made_up_voice() -> Floats:
+    """Two seconds of gliding harmonics in syllables, which pass for speech; float32 at 16 kHz."""
+    time = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * (140 * time + 5 * np.sin(3 * time))
+    harmonics = sum(np.sin(k * phase) / k for k in range(1, 12))
+    syllables = np.square(np.sin(2 * np.pi * 1.5 * time))
+    noise = np.random.default_rng(0).normal(scale=1e-3, size=time.size)
+    return np.asarray(0.1 * syllables * harmonics + noise, np.float32)

@@ -30,10 +30,10 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
     """A row a prediction, in whole words, in at most `width` characters where that is possible.
 
     Where it is narrow, names of recordings are shortened in the middle, then columns are left out:
-    warnings become codes, one a line, then subtasks, the classes' probabilities, warnings and at
-    last the highest probability go. The label stays. A `title` is the recording whose segments
-    they are; else each row names its own, relative to the current folder where it lies below it.
-    Rows without an emotion are dim, and begin their warnings with the reason.
+    warnings become codes, one a line, the reason last, then subtasks, the classes' probabilities,
+    warnings and at last the highest probability go. The label stays. A `title` is the recording
+    whose segments they are; else each row names its own, relative to the current folder where it
+    lies below it. Rows without an emotion are dim, and begin their warnings with the reason.
     """
     here = f"{Path.cwd()}{os.sep}"
     names = [visible(p.name.removeprefix(here)) for p in predictions]
@@ -64,15 +64,23 @@ def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list
     ]
     highest = column("p", lambda p: _share(p.probability))
     with_subtasks = [label, *classes, column("subtasks", subtask_classes)]
-    texts, codes = [], []
+    texts, reasons, codes = [], [], []
     if any(p.remarks for p in predictions):
         texts = [column("warnings", lambda p: "; ".join(p.remarks))]
+        reasons = [column("warnings", lambda p: "\n".join(_reason_and_codes(p)))]
         codes = [column("warnings", lambda p: "\n".join(w.code for w in p.warnings))]
     choices = (
-        *([*with_subtasks, *texts], [*with_subtasks, *codes], [label, *classes, *codes]),
+        *([*with_subtasks, *texts], [*with_subtasks, *reasons], [*with_subtasks, *codes]),
+        [label, *classes, *codes],
         *([label, highest, *codes], [label, highest]),
     )
     return next((some for some in choices if sum(map(_width, some)) <= room), [label])
+
+
+def _reason_and_codes(prediction: Prediction) -> list[str]:
+    """The reason, and the codes of other warnings."""
+    others = [w.code for w in prediction.warnings if w.text != prediction.reason]
+    return [*filter(None, [prediction.reason]), *others]
 
 
 def _share(probability: float | None) -> str:

@@ -4,6 +4,8 @@ const DRAWN_RATE = 8000;
 const NAME_WIDTH = 64; // pixels for a class's name; narrower segments show its first letter
 
 export const color = (name) => `var(--${name.replaceAll(" ", "-")}, var(--wave))`;
+export const isVague = ({ emotion }) => emotion === "unsure" || emotion === "no speech";
+export const sentenceCase = (text) => text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 export const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
 
 export function clock(seconds) {
@@ -101,14 +103,27 @@ export function drawLevels(canvas, levels) {
   });
 }
 
-/** Posteriors of all frames as stacked areas. */
-export function drawFrames(canvas, posteriors, names) {
+/**
+ * Posteriors of the frames of speech as stacked areas at their times, and gaps between them; a gray
+ * area where the utterance is unsure.
+ */
+export function drawFrames(canvas, posteriors, times, duration, names, utterances) {
   const context = prepared(canvas);
   const { width, height } = canvas;
+  const half = frameStep(times) / 2;
+  let first = 0;
+  let end = 0;
   for (let x = 0; x < width; x += 1) {
-    const first = Math.floor(x / width * posteriors.length);
-    const last = Math.max(first + 1, Math.floor((x + 1) / width * posteriors.length));
-    const rows = posteriors.slice(first, last);
+    const [from, to] = [x, x + 1].map((at) => at / width * duration);
+    while (first < times.length && times[first] + half <= from) first += 1;
+    while (end < times.length && times[end] - half < to) end += 1;
+    const rows = posteriors.slice(first, end);
+    if (!rows.length) continue;
+    if (utterances.some((one) => isVague(one) && one.start_s <= from && to <= one.end_s)) {
+      context.fillStyle = style("--unsure");
+      context.fillRect(x, height / 4, 1, height / 2);
+      continue;
+    }
     let top = 0;
     names.forEach((name, c) => {
       const mean = rows.reduce((sum, row) => sum + row[c], 0) / rows.length;
@@ -119,11 +134,18 @@ export function drawFrames(canvas, posteriors, names) {
   }
 }
 
-/** A colored segment for each utterance. */
+/** Seconds from frame to frame, the usual ones: there are pauses between some. */
+function frameStep(times) {
+  const steps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+  return steps.length ? steps[Math.floor(steps.length / 2)] : 0.01;
+}
+
+/** A colored segment for each utterance, gray where it is unsure. */
 export function drawStrip(place, utterances, duration) {
   place.replaceChildren(...utterances.map(({ start_s: start, end_s: end, emotion }) => {
+    const letter = emotion === "unsure" ? "?" : emotion[0];
     const segment = element("span", { own: emotion, ...(emotion === "sad" && { class: "deep" }) },
-      (end - start) / duration * place.clientWidth > NAME_WIDTH ? emotion : emotion[0]);
+      (end - start) / duration * place.clientWidth > NAME_WIDTH ? emotion : letter);
     segment.style.left = `${100 * start / duration}%`;
     segment.style.width = `${100 * (end - start) / duration}%`;
     return segment;

@@ -2,7 +2,7 @@
 
 import {
   clock, color, decoded, drawBars, drawFrames, drawLegend, drawLevels, drawStrip, drawWave,
-  element, percent,
+  element, isVague, percent, sentenceCase,
 } from "./drawing.js";
 import { openMicrophone } from "./recording.js";
 import { predict, request, stream } from "./service.js";
@@ -11,6 +11,8 @@ const at = (id) => document.getElementById(id);
 const audio = at("audio");
 let limits = null;
 let shown = null; // { file, whole, utterances, samples, duration }
+
+const ADVICE = "Check that somebody speaks and that the microphone is not muted.";
 let microphone = null;
 let latest = 0; // number of the latest recording; results of earlier ones are discarded
 
@@ -47,11 +49,12 @@ async function predictBoth(file) {
   ]);
   if (whole.status === "rejected" && cut.status === "rejected") throw whole.reason;
   const utterances = cut.status === "fulfilled" ? cut.value.utterances : [];
+  const isSilent = whole.value && whole.value.emotion === "no speech";
   const summary = whole.value || { ...utterances[0], emotion: "", duration_s: cut.value.duration_s };
   const all = { ...summary, start_s: 0, end_s: summary.duration_s };
   return {
     whole: whole.value || null,
-    utterances: utterances.length ? utterances : [all],
+    utterances: utterances.length || isSilent ? utterances : [all],
     duration: summary.duration_s,
   };
 }
@@ -71,13 +74,19 @@ function show(result) {
 
 function showPrediction({ file, whole, utterances, duration }) {
   const label = whole ? whole.emotion : `${utterances.length} utterances`;
+  const isSilent = label === "no speech";
   at("name").textContent = `${file.name}, ${clock(duration)}`;
-  at("label").textContent = label;
+  at("label").textContent = sentenceCase(label);
   at("label").style.setProperty("--own", whole ? color(label) : "");
+  const card = at("label").closest(".answer");
+  card.classList.toggle("vague", whole !== null && isVague(whole));
+  card.classList.toggle("silent", isSilent);
   at("sentence").textContent = whole ? sentence(whole)
     : "Too long for one prediction; see its utterances below.";
   at("warnings").replaceChildren(
-    ...(whole ? whole.warnings : []).map(({ text }) => element("li", {}, text)));
+    ...(whole ? remarks(whole) : []).map((text) => element("li", {}, text)));
+  at("shares").hidden = isSilent;
+  at("shares-title").textContent = label === "unsure" ? "Emotion, not reliable" : "Emotion";
   drawBars(at("bars"), whole ? whole.probabilities : {});
   at("subtasks").replaceChildren(
     ...Object.entries(whole ? whole.subtasks : {}).map(([task, classes]) => {
@@ -87,12 +96,18 @@ function showPrediction({ file, whole, utterances, duration }) {
     }));
 }
 
-function sentence({ emotion, probabilities }) {
-  const [[first, p], [second, q]] = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
-  const next = `second: ${second} (${percent(q)})`;
-  return emotion === "unsure" ? `Most likely ${first} (${percent(p)}); ${next}.`
-    : `Probability ${percent(p)}; ${next}.`;
+/** Why no emotion is named; or how probable it is. */
+function sentence({ emotion, reason, probabilities }) {
+  if (emotion === "no speech") return `${sentenceCase(reason)}. ${ADVICE}`;
+  if (emotion === "unsure") return `${sentenceCase(reason || "no reason given")}.`;
+  const [[, p], [second, q]] = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
+  return `Probability ${percent(p)}; second: ${second} (${percent(q)}).`;
 }
+
+/** Texts of the warnings that are not the reason; the timeline is on this page. */
+const remarks = ({ reason, warnings }) => warnings
+  .map(({ text }) => text.replace("; --timeline shows them", "; see below"))
+  .filter((text) => text !== reason);
 
 /* Player: play, seek, current utterance. */
 
@@ -110,12 +125,15 @@ function drawTime() {
   at("wave").hidden = shown.samples === null;
   if (shown.samples !== null) drawWave(at("wave"), shown.samples);
   drawStrip(at("strip"), shown.utterances, shown.duration);
-  const names = Object.keys(shown.utterances[0].probabilities);
-  at("frames").hidden = shown.whole === null;
-  if (shown.whole !== null) {
-    drawFrames(at("frames"), shown.whole.posteriors, names);
+  const names = limits.emotions;
+  const { whole, utterances, duration } = shown;
+  at("frames").hidden = whole === null || !whole.posteriors;
+  if (!at("frames").hidden) {
+    const parts = isVague(whole) ? [{ ...whole, start_s: 0, end_s: duration }] : utterances;
+    drawFrames(at("frames"), whole.posteriors, whole.times_s, duration, names, parts);
   }
-  drawLegend(at("legend"), names);
+  drawLegend(at("legend"), [...names, ...(utterances.some(isVague) ? ["unsure"] : [])]);
+  at("legend").hidden = utterances.length === 0;
 }
 
 function move(seconds) {
@@ -125,7 +143,7 @@ function move(seconds) {
   at("cursor").style.left = `${100 * time / duration}%`;
   at("clock").textContent = `${clock(time)} of ${clock(duration)}`;
   const i = utterances.findIndex(({ start_s: start, end_s: end }) => start <= time && time < end);
-  const now = i < 0 ? "pause" : `${utterances[i].emotion} ${percent(best(utterances[i]))}`;
+  const now = i < 0 ? (utterances.length ? "pause" : "no speech") : told(utterances[i]);
   at("now").textContent = now;
   at("seek").setAttribute("aria-valuetext", `${clock(time)}, ${now}`);
   at("utterances").querySelectorAll("tbody tr").forEach((row, n) => {
@@ -135,6 +153,9 @@ function move(seconds) {
 }
 
 const best = ({ probabilities }) => Math.max(...Object.values(probabilities));
+const told = (utterance) => (isVague(utterance)
+  ? [utterance.emotion, utterance.reason].filter(Boolean).join(": ")
+  : `${utterance.emotion} ${percent(best(utterance))}`);
 
 function seek(seconds) {
   audio.currentTime = seconds;
@@ -159,21 +180,25 @@ addEventListener("resize", drawTime);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTime);
 
 function showTable(utterances) {
-  const warned = utterances.some(({ warnings }) => warnings.length);
+  at("utterances").hidden = utterances.length === 0;
+  const notes = utterances.map((one) => [...(one.reason ? [one.reason] : []), ...remarks(one)]);
+  const warned = notes.some((texts) => texts.length);
   const head = ["Start", "End", "Emotion", "Probability", ...(warned ? ["Warnings"] : [])];
-  const rows = utterances.map((utterance) => {
+  const rows = utterances.map((utterance, i) => {
     const from = element("button", { type: "button" }, clock(utterance.start_s));
     from.setAttribute("aria-label", `Go to ${clock(utterance.start_s)}`);
     from.addEventListener("click", () => seek(utterance.start_s));
-    return element("tr", { own: utterance.emotion || "unsure" },
+    const vague = isVague(utterance) ? { class: "vague" } : {};
+    return element("tr", { own: utterance.emotion || "unsure", ...vague },
       element("td", {}, from),
       element("td", {}, clock(utterance.end_s)),
       element("td", { class: "swatch" }, utterance.emotion),
       element("td", {}, percent(best(utterance))),
-      ...(warned ? [element("td", {}, utterance.warnings.map(({ text }) => text).join("; "))] : []));
+      ...(warned ? [element("td", { class: "notes" }, notes[i].join("; "))] : []));
   });
   at("utterances").replaceChildren(element("table", {},
-    element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
+    element("thead", {}, element("tr", {}, ...head.map((name) => element("th",
+      { scope: "col", ...(name === "Warnings" && { class: "notes" }) }, name)))),
     element("tbody", {}, ...rows)));
 }
 
@@ -218,7 +243,7 @@ function onMessage(message) {
   if (message.type === "final") {
     drawBars(at("live-bars"), message.probabilities);
     at("live").dataset.final = JSON.stringify(message.probabilities);
-    showStatus(`Result: ${message.emotion}.`);
+    showStatus(`Result: ${[message.emotion, message.reason].filter(Boolean).join(": ")}.`);
   }
   if (message.type === "error") showError(message.error.message);
 }
