@@ -54,18 +54,16 @@ def examples(extractor: Any, seeds: range, turn: int = 0) -> Examples:
     return maker.examples([tone(seed) for seed in seeds], labels)
 
 
-def extractor_of(system: str) -> FrameExtractor:
+def extractor_of(system: str) -> Any:
     features = find_system(system).features
     return LowLevelDescriptors() if features is None else UTTERANCE_SETS[features]
 
 
 def fitted(system: str, extractor: FrameExtractor | None = None) -> TrainedRecognizer:
-    extractor = extractor or extractor_of(system)
+    own: Any = extractor or extractor_of(system)
     classifier = find_system(system).classifier(OPTIONS)
-    recognizer = TrainedRecognizer(classifier, extractor, {"system": system})
-    return recognizer.fit(
-        examples(extractor, range(16)), examples(extractor, range(16, 24)), seed=0
-    )
+    recognizer = TrainedRecognizer(classifier, own, {"system": system})
+    return recognizer.fit(examples(own, range(16)), examples(own, range(16, 24)), seed=0)
 
 
 trained = cache(fitted)
@@ -148,7 +146,7 @@ def test_its_card_is_shown(system: str, tmp_path: Path) -> None:
 
 def test_it_is_adapted_or_says_that_it_cannot_be(system: str) -> None:
     recognizer = trained(system)
-    extractor = recognizer.extractor
+    extractor: Any = recognizer.extractor
     train, dev = (examples(extractor, seeds, 1) for seeds in (range(16), range(16, 24)))
     if system in UNADAPTABLE:
         with pytest.raises(TrainingError, match="cannot be adapted; train it on your recordings"):
@@ -167,14 +165,12 @@ def test_a_linear_machine_learns_new_names_and_keeps_old_ones_where_data_agree(
     system: str,
 ) -> None:
     recognizer = trained(system)
-    extractor = recognizer.extractor
+    extractor: Any = recognizer.extractor
 
     def share(adapted: TrainedRecognizer, turn: int) -> float:
         found = adapted.predict([tone(seed) for seed in range(40, 56)])
         names = [EMOTION.classes[(seed + turn) % 4] for seed in range(40, 56)]
-        return float(
-            np.mean([p.forced().label == name for p, name in zip(found, names, strict=True)])
-        )
+        return float(np.mean([p.forced().label == n for p, n in zip(found, names, strict=True)]))
 
     assert share(recognizer, 0) > 0.9
     renamed = [examples(extractor, seeds, 1) for seeds in (range(16), range(16, 24))]
