@@ -81,8 +81,9 @@ class RepeatedDecoder:
         for row, known in answered.items():
             so_far, gain = inputs[row].so_far, inputs[row].gain
             n_samples = sum(map(len, so_far))
-            enough = gain is not None and self._extractor.grid.n_frames(n_samples) > 0
-            if enough and known.is_due(n_samples):
+            if gain is None or self._extractor.grid.n_frames(n_samples) == 0:
+                continue
+            if known.is_due(n_samples):
                 known.length = n_samples
                 waveform = Waveform(np.concatenate(so_far) * gain, "the utterance so far")
                 several[row] = self._extractor.extract([waveform])[0], n_samples
