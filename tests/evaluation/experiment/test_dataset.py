@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from tests.evaluation.data import make_dataset
+from tests.speech import vowel
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance
 from voxaffect.errors import AudioError, FeatureError
@@ -62,8 +63,7 @@ def corpus(tmp_path: Path) -> Corpus:
     utterances = []
     for n in range(8):
         path = tmp_path / f"{n}.wav"
-        noise = np.random.default_rng(n).normal(0, 0.1, 4000 + n)
-        soundfile.write(path, noise.astype(np.float32), 16_000)
+        soundfile.write(path, vowel(4000 + n, seed=n), 16_000)
         label = EMOTION.classes[n % 4]
         utterances.append(Utterance(f"c/{n}", "c", path, label, f"c/{n % 2}"))
     return Corpus(CARD, tmp_path, tuple(utterances))

@@ -1,4 +1,4 @@
-"""Speech between pauses is found at several levels of noise; other sounds are not."""
+"""Utterances between pauses are found at several levels of noise; other sounds are none."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from tests.speech import notes
 from tests.streaming.recordings import opened, tone, with_pauses
 from voxaffect.audio.decode import open_recording
+from voxaffect.audio.vad import HOP, ActivityTrack
 from voxaffect.errors import ConfigError
-from voxaffect.features.frames import FrameGrid
 from voxaffect.streaming.segments import activity_track
-from voxaffect.streaming.spans import IN_FILES, ActivityTrack, Span, SpeechSettings, find_speech
+from voxaffect.streaming.spans import IN_FILES, Span, UtteranceSettings, find_speech
 
 Samples = NDArray[np.floating]
 
@@ -76,13 +76,8 @@ def test_a_click_is_too_short_and_unvoiced() -> None:
 
 
 def track_of(level_db: Samples, voicing: Samples) -> ActivityTrack:
-    grid = FrameGrid()
-    return ActivityTrack(
-        level_db.astype(np.float32),
-        voicing.astype(np.float32),
-        grid,
-        level_db.size * grid.hop_s + grid.window_s - grid.hop_s,
-    )
+    duration_s = level_db.size * HOP / 16_000
+    return ActivityTrack(level_db.astype(np.float32), voicing.astype(np.float32), duration_s)
 
 
 def test_long_segments_are_cut_at_the_weakest_frame() -> None:
@@ -115,7 +110,7 @@ def test_no_frames_no_speech() -> None:
 @pytest.mark.parametrize(("name", "value"), [("hangover_s", 0.0), ("longest_s", np.inf)])
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"{name} = {value}"):
-        SpeechSettings(**{name: value})
+        UtteranceSettings(**{name: value})
 
 
 def test_clips_of_one_sentence_are_speech_almost_throughout(real_corpora: Path) -> None:
