@@ -1,15 +1,13 @@
-"""The recognizer that comes with the package: which system it is, and how it is trained again.
+"""The recognizers that come with the package: which systems they are, and how they are trained.
 
-    python scripts/packaged_recognizer.py choose    # dev scores of the candidates: 15 minutes
-    python scripts/packaged_recognizer.py train     # src/voxaffect/recognizer/packaged: minutes
-    python scripts/packaged_recognizer.py check     # trained again, is it the same?
+    python scripts/packaged_recognizer.py choose fast      # dev scores of the candidates
+    python scripts/packaged_recognizer.py train accurate   # src/voxaffect/recognizer/packaged
+    python scripts/packaged_recognizer.py check fast       # trained again, is it the same?
 
-VOXAFFECT_CORPORA is the folder of the corpora that configs/packaged.toml names. `choose` trains
+VOXAFFECT_CORPORA is the folder of the corpora that configs/packaged_*.toml name. `choose` trains
 each candidate on several splits and scores it on the speakers who were held out as dev, who also
 chose its epoch and its temperature; no test set is read. The same weights are promised for the
-libraries that the recognizer names, on any x86-64 processor with AVX2: see `ARITHMETIC`. (The
-packaged weights were trained before training moved to PyTorch's own layers, whose random numbers
-differ: until it is trained again, `check` reports other weights.)
+libraries that the recognizer names, on any x86-64 processor with AVX2: see `ARITHMETIC`.
 """
 
 from __future__ import annotations
@@ -22,7 +20,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,21 +36,45 @@ from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
 from voxaffect.evaluation.splits.folds import hold_out_dev
 from voxaffect.model.data import Examples
 from voxaffect.parallel.processes import keep_freed_memory, n_cores
-from voxaffect.recognizer.packaged import PACKAGED
+from voxaffect.recognizer.packaged import ACCURATE, FAST, FOLDERS
 from voxaffect.recognizer.serialization import HEADER, Header, read_artifact
-from voxaffect.systems.classifier import NetClassifier
-from voxaffect.systems.systems import NetSystem
 from voxaffect.taxonomy import EMOTION
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = ROOT / "configs" / "packaged.toml"
-SCORES = ROOT / "docs" / "results" / "packaged" / "dev_scores.csv"
-CANDIDATES = ("dnn-stl", "dnn-mtl", "dnn-gender", "dnn-naturalness")
-"""LSTMs are not among them: the dev sets of docs/results/open put each of them behind its DNN."""
 
-CHOSEN = "dnn-mtl"
-SEEDS = range(3)
-"""Of the nets of which one is packaged."""
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one of the packaged recognizers is made."""
+
+    chosen: str  # system
+    candidates: tuple[str, ...]
+    seeds: range  # of the nets of which one is packaged; a machine does not depend on it
+    config: Path
+    scores: Path  # table of the candidates' dev scores
+    folder: Path  # in the package
+
+    @classmethod
+    def of(cls, name: str, chosen: str, candidates: tuple[str, ...], seeds: range) -> Recipe:
+        """The recipe of a packaged recognizer's name."""
+        results = ROOT / "docs" / "results" / f"packaged_{name}"
+        config = ROOT / "configs" / f"packaged_{name}.toml"
+        return cls(chosen, candidates, seeds, config, results / "dev_scores.csv", FOLDERS[name])
+
+
+RECIPES = {
+    recipe[0]: Recipe.of(*recipe)
+    for recipe in (
+        (
+            ACCURATE,
+            "mean-logistic",
+            ("mean-logistic", "dnn-stl", "dnn-mtl", "dnn-mean", "mean-logistic+dnn-mean"),
+            range(1),
+        ),
+        (FAST, "dnn-mean", ("dnn-mean", "dnn-stl", "dnn-mtl", "mean-logistic"), range(3)),
+    )
+}
+"""LSTMs are not among the candidates: on dev sets each of them is behind its DNN."""
 
 SPLITS = range(3)
 """Seeds of the splits, and of the nets trained on them."""
@@ -64,66 +88,79 @@ ARITHMETIC = {
 }
 """What libraries would choose by the processor at hand, so that last bits would hang on it."""
 
-Score = tuple[int, int, int, float, float]
+Score = tuple[int, int, float]
 
 
-def choose() -> None:
+def choose(recipe: Recipe) -> None:
     """Train every candidate on every split; print its dev scores and keep them in a table."""
-    settings = load_settings(CONFIG)
+    settings = load_settings(recipe.config)
     dataset = prepare_corpora(settings, n_cores()).dataset
     keep_freed_memory()
     splits = [split(dataset, settings, seed) for seed in SPLITS]
-    SCORES.parent.mkdir(parents=True, exist_ok=True)
-    with SCORES.open("w", newline="", encoding="utf-8") as file:
+    recipe.scores.parent.mkdir(parents=True, exist_ok=True)
+    with recipe.scores.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(("system", "split", "dev utterances", "epoch", "UA of the net", "UA"))
-        for name in CANDIDATES:
+        table.writerow(("system", "split", "dev utterances", "UA"))
+        for name in recipe.candidates:
             found = list(dev_scores(name, settings, splits))
             table.writerows((name, *score) for score in found)
             file.flush()
-            net_ua, ua = np.mean([score[-2:] for score in found], axis=0)
-            console().print(f"{name}: UA {ua:.3f} (net alone {net_ua:.3f})")
+            console().print(f"{name}: UA {np.mean([ua for _, _, ua in found]):.3f}")
 
 
 def split(dataset: Dataset, settings: Settings, seed: int) -> tuple[Examples, Examples]:
-    """Train and dev set of one net; the seed decides which speakers are dev."""
+    """Train and dev set of one training; the seed decides which speakers are dev."""
     train_ids, dev_ids = hold_out_dev(
         dataset.utterances.values(), dataset.labels(), seed, settings.evaluate.dev
     )
-    return dataset.examples(train_ids), dataset.examples(dev_ids)
+    return dataset.training(train_ids), dataset.examples(dev_ids)
 
 
 def dev_scores(
     name: str, settings: Settings, splits: Sequence[tuple[Examples, Examples]]
 ) -> Iterator[Score]:
-    """Split, dev utterances, epoch, UA by the net's mean posteriors, UA of the answers."""
-    system = find_system(name)
-    assert isinstance(system, NetSystem)
+    """Split, dev utterances, UA of the answers.
+
+    A machine whose penalty is chosen on what is left out of training would train on dev, too, so
+    that a tenth of the training set stands in for it.
+    """
     for seed, (train, dev) in enumerate(splits):
-        classifier = NetClassifier(system.net_settings(settings))
-        classifier.fit(train, dev, seed=seed)
-        assert classifier.history_ is not None
-        best = classifier.history_.best
+        classifier = find_system(name).classifier(settings)
+        classifier.fit(train, _stand_in(train, seed), seed=seed)
         answers = classifier.answer(dev.frames).probabilities.argmax(axis=1)
         matrix = confusion(dev.targets[EMOTION.name], answers, EMOTION.n_classes)
-        net_ua = classifier.history_.epochs[best - 1].dev_ua
-        yield seed, len(dev), best, round(net_ua, 4), round(float(unweighted_accuracy(matrix)), 4)
+        yield seed, len(dev), round(float(unweighted_accuracy(matrix)), 4)
 
 
-def trained(folder: Path) -> Path:
+def _stand_in(train: Examples, seed: int) -> Examples:
+    """A tenth of a training set, which stops and calibrates."""
+    rows = np.random.default_rng(seed).permutation(len(train))[: len(train) // 10]
+    return train.select(np.sort(rows))
+
+
+def trained(recipe: Recipe, folder: Path) -> Path:
     """Train the chosen system below a folder; the recognizer's own folder.
 
     Of nets that differ in their seed alone the dev set takes one, as it takes the epoch of each.
     """
     config = folder / "packaged.toml"
-    own_store = f"\n[features]\nstore = {json.dumps(str(folder / 'features'))}\n"
-    config.write_text(CONFIG.read_text(encoding="utf-8") + own_store, encoding="utf-8")
-    return max([trained_once(config, folder / str(seed), seed) for seed in SEEDS], key=dev_ua)
+    settings = tomllib.loads(recipe.config.read_text(encoding="utf-8"))
+    own_store = f"store = {json.dumps(str(folder / 'features'))}\n"
+    text = recipe.config.read_text(encoding="utf-8")
+    if "features" in settings and "[features]\n" in text:
+        text = text.replace("[features]\n", f"[features]\n{own_store}", 1)
+    else:
+        text = f"{text}\n[features]\n{own_store}"
+    config.write_text(text, encoding="utf-8")
+    return max(
+        [trained_once(recipe, config, folder / str(seed), seed) for seed in recipe.seeds],
+        key=dev_ua,
+    )
 
 
-def trained_once(config: Path, out: Path, seed: int) -> Path:
+def trained_once(recipe: Recipe, config: Path, out: Path, seed: int) -> Path:
     """Train with one seed into a folder, by `ARITHMETIC`."""
-    command = ("train", str(config), "--system", CHOSEN, "--half", "--out", str(out))
+    command = ("train", str(config), "--system", recipe.chosen, "--half", "--out", str(out))
     subprocess.run(
         [sys.executable, "-m", "voxaffect", *command, "--seed", str(seed)],
         env={**os.environ, **ARITHMETIC},
@@ -133,32 +170,34 @@ def trained_once(config: Path, out: Path, seed: int) -> Path:
 
 
 def dev_ua(folder: Path) -> float:
-    """UA that a recognizer's net had on its dev set in the epoch that was kept."""
-    history = read_artifact(folder)[0]["card"]["history"]
-    ua: float = history["epochs"][history["best"] - 1]["dev_ua"]
+    """UA on its dev set of a recognizer as it was kept."""
+    card = read_artifact(folder)[0]["card"]
+    history = card.get("history")
+    ua: float = history["epochs"][history["best"] - 1]["dev_ua"] if history else card["dev_ua"]
     return ua
 
 
-def renew(folder: Path) -> None:
+def renew(recipe: Recipe, folder: Path) -> None:
     """Put a recognizer in the place of the one that the package holds."""
     header = read_artifact(folder)[0]
-    for old in PACKAGED.glob("weights-*.safetensors"):
+    recipe.folder.mkdir(parents=True, exist_ok=True)
+    for old in recipe.folder.glob("weights-*.safetensors"):
         old.unlink()
     for name in (HEADER, header["weights"]):
-        shutil.copyfile(folder / name, PACKAGED / name)
-        console().print(f"{PACKAGED / name}: {(PACKAGED / name).stat().st_size:,} bytes")
+        shutil.copyfile(folder / name, recipe.folder / name)
+        console().print(f"{recipe.folder / name}: {(recipe.folder / name).stat().st_size:,} bytes")
 
 
-def check(folder: Path) -> None:
+def check(recipe: Recipe, folder: Path) -> None:
     """Refuse a recognizer that differs from the one that the package holds in more than its makers.
 
     The headers' digests of the weights, which reading has checked, stand for these.
     """
-    (again, makers), (packaged, then) = stated(folder), stated(PACKAGED)
+    (again, makers), (packaged, then) = stated(folder), stated(recipe.folder)
     other = [key for key in {**again, **packaged} if again.get(key) != packaged.get(key)]
     if other:
         raise SystemExit(f"not the same again: {', '.join(other)}")
-    console().print("the same again: settings, epochs, and the weights to the byte")
+    console().print("the same again: settings, and the weights to the byte")
     for name, version in makers.items():
         if version != then.get(name):
             console().print(f"made with {name} {version}, where it was {then.get(name)}")
@@ -174,12 +213,14 @@ def stated(folder: Path) -> tuple[Header, dict[str, object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=("choose", "train", "check"))
+    parser.add_argument("which", choices=tuple(RECIPES))
     given = parser.parse_args()
+    recipe = RECIPES[given.which]
     if given.what == "choose":
-        choose()
+        choose(recipe)
         return
     with tempfile.TemporaryDirectory() as folder:
-        {"train": renew, "check": check}[given.what](trained(Path(folder)))
+        {"train": renew, "check": check}[given.what](recipe, trained(recipe, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -139,11 +139,11 @@ def test_the_table_of_the_readme_is_what_predict_prints(materials: Path) -> None
 def service() -> Iterator[str]:
     """Host and port of a running service."""
     from tests.serving.running import running
-    from voxaffect.recognizer.packaged import PACKAGED
+    from voxaffect.recognizer.packaged import FOLDERS
     from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.serving.settings import ServingSettings
 
-    with running(TrainedRecognizer.load(PACKAGED), ServingSettings(port=0)) as url:
+    with running(TrainedRecognizer.load(FOLDERS["fast"]), ServingSettings(port=0)) as url:
         yield url.removeprefix("http://")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.features.tiny_encoders import save_encoder
+from tests.features.whisper.models import random_state, save_model_bin
 from voxaffect.cli.experiment import evaluate, prepare_corpora
 from voxaffect.cli.predict import predict
 from voxaffect.cli.train import train
@@ -18,6 +19,7 @@ from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.registry import CustomFeatures
 from voxaffect.features.spectra import LogMel
+from voxaffect.features.whisper.shapes import SHAPES
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems.systems import SYSTEMS, NetSystem
@@ -41,8 +43,9 @@ SETS = {
     "log-mel": 'set = "log-mel"\n[features.log-mel]\nn_mels = 24\n',
     "opensmile": 'set = "opensmile"\n[features.opensmile]\nname = "GeMAPSv01b"\n',
     "encoder": 'set = "encoder"\n[features.encoder]\nfolder = "encoder"\nlayer = 1\n',
+    "whisper": 'set = "whisper"\n[features.whisper]\nsize = "tiny"\nlayer = 1\nsource = "model"\n',
 }
-WIDTHS = {"lld": 32, "log-mel": 24, "opensmile": 18, "encoder": 16}
+WIDTHS = {"lld": 32, "log-mel": 24, "opensmile": 18, "encoder": 16, "whisper": 384}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     simulate(folder / "trees", seed=1, scale=0.1, corpora=("emodb",))
     save_encoder("wavlm", folder / "encoder")
+    save_model_bin(folder / "model" / "model.bin", random_state(0, SHAPES["tiny"]))
     for name, text in SETS.items():
         (folder / f"{name}.toml").write_text(SETTINGS + text)
     return folder
@@ -83,7 +87,7 @@ def test_what_was_trained_on_a_set_answers_the_same_after_loading(
         np.testing.assert_allclose(np.diff(np.asarray(after.times_s)), loaded.extractor.grid.hop_s)
 
 
-@pytest.mark.parametrize("name", ["log-mel", "opensmile", "encoder"])
+@pytest.mark.parametrize("name", ["log-mel", "opensmile", "encoder", "whisper"])
 def test_an_experiment_runs_on_a_set(name: str, project: Path, tmp_path: Path) -> None:
     config = project / f"{name}.toml"
     status = evaluate(config, tmp_path, jobs=1)

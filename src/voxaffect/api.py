@@ -19,7 +19,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError, InputError, NoSpeechError, StreamingError
 from voxaffect.export.runner import OnnxRecognizer
-from voxaffect.recognizer.packaged import PACKAGED, located
+from voxaffect.recognizer.packaged import WORD, located
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import (
@@ -52,27 +52,30 @@ OnError = Literal["raise", "skip"]
 class Recognizer:
     """Emotion of recordings and streams; `load` and `train` make one."""
 
-    def __init__(self, model: TrainedRecognizer | OnnxRecognizer) -> None:
+    def __init__(self, model: TrainedRecognizer | OnnxRecognizer, name: str = "") -> None:
         self.model = model
+        self.name = name  # of its folder or file: `accurate` or `fast` for the packaged ones
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Self:
         """Load a recognizer.
 
         Args:
-            model: folder of a saved one, exported ONNX file, or (by default) `packaged`.
+            model: folder of a saved one, exported ONNX file, `accurate` or `fast`; by default
+                `packaged`, which is `accurate` where its weights of Whisper are installed, and
+                else `fast`; `name` says which.
             device: where nets compute, by PyTorch's name; ONNX files compute on the CPU.
 
         Raises:
             ArtifactError: there is none, it is damaged, or the device is missing.
 
-        >>> Recognizer.load("packaged")
-        <Recognizer dnn-mtl, PyTorch>
+        >>> Recognizer.load("fast")
+        <Recognizer fast: dnn-mean, PyTorch>
         """
-        path = PACKAGED if model is None else located(Path(model))
+        path = located(Path(WORD if model is None else model))
         if path.suffix.lower() == ".onnx":
-            return cls(OnnxRecognizer.load(path))
-        return cls(TrainedRecognizer.load(path, device=device))
+            return cls(OnnxRecognizer.load(path), path.name)
+        return cls(TrainedRecognizer.load(path, device=device), path.name)
 
     @property
     def classes_(self) -> tuple[str, ...]:
@@ -230,7 +233,8 @@ class Recognizer:
 
     def __repr__(self) -> str:
         kind = "ONNX" if isinstance(self.model, OnnxRecognizer) else "PyTorch"
-        return f"<Recognizer {self.card.get('system', 'unknown')}, {kind}>"
+        name = f"{self.name}: " if self.name else ""
+        return f"<Recognizer {name}{self.card.get('system', 'unknown')}, {kind}>"
 
     def _trained(self, what: str) -> TrainedRecognizer:
         if not isinstance(self.model, TrainedRecognizer):

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.features.tiny_encoders import save_encoder
+from tests.features.whisper.models import random_state, save_model_bin
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import ArtifactError, AudioError, FeatureError
 from voxaffect.features.frames import FrameExtractor, FrameGrid
@@ -20,6 +21,8 @@ from voxaffect.features.opensmile import OpenSmile
 from voxaffect.features.registry import CustomFeatures, checkpoint_paths, extractor_from_settings
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import SpeechEncoder
+from voxaffect.features.whisper import WhisperFrames
+from voxaffect.features.whisper.shapes import SHAPES
 
 GRID = FrameGrid()
 
@@ -140,6 +143,29 @@ def test_a_missing_or_changed_encoder_is_refused(folder: Path, tmp_path: Path) -
     save_encoder("hubert", tmp_path / "model", seed=1)
     with pytest.raises(ArtifactError, match=r"another encoder than the one in .*; restore it"):
         extractor_from_settings(settings, card)
+
+
+def test_frames_of_whisper_are_found_where_the_card_says_or_where_all_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = save_model_bin(tmp_path / "model.bin", random_state(0, SHAPES["tiny"]))
+    frames = WhisperFrames("tiny", 2, source, "int8", window_s=5.0)
+    assert read_back(frames) == frames
+    settings = json.loads(json.dumps(dict(frames.settings())))
+    cache = tmp_path / "hub" / "models--openai--whisper-tiny" / "snapshots" / "abc"
+    monkeypatch.setattr("voxaffect.features.whisper.hub._cache", lambda: tmp_path / "hub")
+    with pytest.raises(FeatureError, match="not installed"):
+        extractor_from_settings(settings, {})
+    cache.mkdir(parents=True)
+    source.rename(cache / "model.bin")
+    found = extractor_from_settings(settings, checkpoint_paths(frames))
+    assert found == WhisperFrames("tiny", 2, None, "int8", window_s=5.0)
+    save_model_bin(cache / "model.bin", random_state(1, SHAPES["tiny"]))
+    del frames, found
+    with pytest.raises(ArtifactError, match=r"other weights of Whisper tiny \(digest .* than"):
+        extractor_from_settings(settings, {})
+    with pytest.raises(ArtifactError, match=r"other frames of Whisper than this version's .*warp"):
+        extractor_from_settings({**settings, "warp": 1}, {})
 
 
 def test_custom_features_cannot_be_restored() -> None:

@@ -28,25 +28,7 @@ RAW: dict[str, tuple[str, dict[str, Any]]] = {
     "wavlm, group norm": ("WavLM", {}),
     "data2vec-audio": ("Data2VecAudio", {}),
 }
-WHISPER = {
-    "d_model": 16,
-    "encoder_layers": 2,
-    "decoder_layers": 1,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-    "encoder_ffn_dim": 24,
-    "decoder_ffn_dim": 24,
-    "max_source_positions": 50,
-    "num_mel_bins": 20,
-    "vocab_size": 20,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 1,
-    "suppress_tokens": None,
-    "begin_suppress_tokens": None,
-}
-KIND_NAMES = (*RAW, "whisper")
+KIND_NAMES = tuple(RAW)
 
 
 def save_encoder(kind: str, folder: Path, seed: int = 0) -> Path:
@@ -54,14 +36,9 @@ def save_encoder(kind: str, folder: Path, seed: int = 0) -> Path:
     transformers.utils.logging.disable_progress_bar()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = _whisper() if kind == "whisper" else _raw(kind)
+        model = _raw(kind)
     model.save_pretrained(folder)
-    preprocessor = (
-        transformers.WhisperFeatureExtractor(feature_size=20, chunk_length=1)
-        if kind == "whisper"
-        else transformers.Wav2Vec2FeatureExtractor()
-    )
-    preprocessor.save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
     return folder
 
 
@@ -69,8 +46,3 @@ def _raw(kind: str) -> Any:
     name, more = RAW[kind]
     config = getattr(transformers, f"{name}Config")(**TINY, **more)
     return getattr(transformers, f"{name}Model")(config)
-
-
-def _whisper() -> Any:
-    config = transformers.WhisperConfig(**WHISPER)
-    return transformers.WhisperForConditionalGeneration(config)

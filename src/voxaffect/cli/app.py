@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from voxaffect.recognizer.packaged import WORD, located
+from voxaffect.cli.console import notes, print_line
+from voxaffect.recognizer.packaged import WORD, described, located
 from voxaffect.version import __version__
 
 MOST_COLUMNS = 100  # widest line of the help, on any terminal
@@ -43,7 +44,7 @@ def keep_examples(text: str) -> str:
 
 ORDER = (
     *("list", "show", "check", "overlap"),
-    *("predict", "listen", "serve", "train", "inspect", "export"),
+    *("predict", "listen", "serve", "train", "inspect", "export", "download"),
     *("demo", "evaluate", "report", "compare", "robustness", "extract"),
     *("corpora", "simulate"),
 )
@@ -128,8 +129,19 @@ def command(
     return register
 
 
-TRAINED = "Folder that train wrote, or `packaged`, the recognizer that comes with voxaffect."
+TRAINED = (
+    "Folder that train wrote, or one that comes with voxaffect: `accurate` or `fast`; `packaged` "
+    "is accurate where its weights of Whisper are installed, else fast."
+)
 PACKAGED = Path(WORD)
+
+
+def tell_recognizer(model: Path) -> None:
+    """Say on standard error which of the packaged recognizers is used."""
+    if words := described(model):
+        print_line(f"by {words}", style="dim", to=notes())
+
+
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
 
 Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as configs/open.toml.")]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from voxaffect.cli.abstention import Abstain, AbstainingCommand, Force, check, threshold_for
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command, tell_recognizer
 from voxaffect.cli.console import console, errors, print_line
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ def listen(
 
     check(abstain, force=force)
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
+    tell_recognizer(model)
     live = LiveRecognizer(TrainedRecognizer.load(model), LiveSettings(longest_s=longest_s))
     abstain = threshold_for(abstain, live.recognizer.card, model)
     session = StreamSession(live, Endpointer(endpoints) if endpoints else None)

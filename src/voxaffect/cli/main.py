@@ -9,7 +9,17 @@ from collections.abc import Sequence
 import typer
 
 # Each module registers its commands on the app when it is imported.
-from voxaffect.cli import corpora, experiment, listen, model, predict, robustness, serve, train  # noqa: F401
+from voxaffect.cli import (  # noqa: F401
+    corpora,
+    download,
+    experiment,
+    listen,
+    model,
+    predict,
+    robustness,
+    serve,
+    train,
+)
 from voxaffect.cli.app import app
 from voxaffect.cli.console import notes
 from voxaffect.errors import VoxaffectError

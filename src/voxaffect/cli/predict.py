@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxaffect.cli.abstention import Abstain, AbstainingCommand, Force, check, threshold_for
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, MaxHours, app, command
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, MaxHours, app, command, tell_recognizer
 from voxaffect.cli.console import console, notes, print_line
 from voxaffect.cli.sources import InputSource, Refusals, list_sources
 from voxaffect.errors import AudioError, ConfigError
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     """A recording's name, its prediction or those of its segments, and then its energy."""
 
 ONNX_OR_TRAINED = (
-    "Folder that train wrote, ONNX file that export wrote, or `packaged`, the recognizer that "
-    "comes with voxaffect."
+    "Folder that train wrote, ONNX file that export wrote, or one that comes with voxaffect: "
+    "`accurate` or `fast`; `packaged` is accurate where its weights of Whisper are installed."
 )
 TABLE = "table"
 FORMAT_OF = {
@@ -213,6 +213,7 @@ def predict(
     with ExitStack() as until_first_result:
         until_first_result.enter_context(import_without_gc())
         if found:
+            tell_recognizer(model)
             recognizer = _load(model, request.limits)
             threshold = threshold_for(request.abstain, recognizer.card, model)
             request = replace(request, abstain=threshold)
@@ -336,12 +337,17 @@ def _write(results: Iterable[Result], request: Request) -> None:
 
 def _print(results: Iterable[Result], request: Request) -> None:
     """Print one table, or for each timeline a strip of letters and a table of its segments."""
+    from voxaffect.recognizer.stretches import SEVERAL_EMOTIONS
     from voxaffect.report.predictions.table import strip, table
 
     width = console().width
     if not request.timeline:
         if predictions := [prediction for result in results for prediction in result[1]]:
             console().print(table(predictions, width=width))
+            for one in predictions:
+                for warning in one.warnings:
+                    if warning.code == SEVERAL_EMOTIONS:  # what a narrow table has no room for
+                        print_line(f"{one.name}: {warning}", to=notes())
         return
     for name, segments, track in results:
         assert track is not None  # noqa: S101 a timeline has one

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command, tell_recognizer
 from voxaffect.cli.console import errors, print_line
 from voxaffect.errors import ServingError
 
@@ -101,6 +101,7 @@ def serve(
     )
     from voxaffect.serving import server
 
+    tell_recognizer(model)
     server.serve(model, settings, processes, partial(_announce, settings))
 
 

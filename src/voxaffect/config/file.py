@@ -53,7 +53,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         )
     plain["corpora"] = {name: plain_source(name, value, path) for name, value in corpora.items()}
     features = _section(plain, "features")
-    for section, key in ((features, "store"), (_section(features, "encoder"), "folder")):
+    encoder, whisper = _section(features, "encoder"), _section(features, "whisper")
+    for section, key in ((features, "store"), (encoder, "folder"), (whisper, "source")):
         if isinstance(text := section.get(key), str):
             section[key] = str(path.resolve().parent / Path(text).expanduser())
     return plain

@@ -16,6 +16,9 @@ from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile, SetName
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import Layer, SpeechEncoder
+from voxaffect.features.whisper import WhisperFrames
+from voxaffect.features.whisper.precision import Precision
+from voxaffect.features.whisper.shapes import Size
 from voxaffect.model.settings import Device
 
 
@@ -109,17 +112,29 @@ class EncoderSection(Strict):
     device: Device = SpeechEncoder.device
 
 
+class WhisperSection(Strict):
+    """`[features.whisper]`: model, layer, and where its weights are, if not where all look."""
+
+    size: Size = WhisperFrames.size
+    layer: Annotated[int, Field(ge=0, strict=True)] = WhisperFrames.layer
+    source: Path | None = WhisperFrames.source
+    precision: Precision = WhisperFrames.precision
+    device: Device = WhisperFrames.device
+    window_s: Annotated[float, Field(ge=1, le=30)] = WhisperFrames.window_s
+
+
 class FeatureSection(Strict):
     """`[features]`: which numbers a frame, and where computed ones are kept."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     store: Path = Path("~/.cache/voxaffect/features")
-    set: Literal["lld", "log-mel", "opensmile", "encoder"] = "lld"
+    set: Literal["lld", "log-mel", "opensmile", "encoder", "whisper"] = "lld"
     lld: LldSection = LldSection()
     log_mel: LogMelSection = Field(default=LogMelSection(), alias="log-mel")
     opensmile: OpenSmileSection = OpenSmileSection()
     encoder: EncoderSection = EncoderSection()
+    whisper: WhisperSection = WhisperSection()
 
     def extractor(self) -> FrameExtractor:
         """What computes the frames.
@@ -132,6 +147,8 @@ class FeatureSection(Strict):
             return LogMel(**self.log_mel.model_dump())
         if self.set == "opensmile":
             return OpenSmile(self.opensmile.name)
+        if self.set == "whisper":
+            return WhisperFrames(**dict(self.whisper))
         if self.set == "lld":
             lld = self.lld
             pitch = PitchSettings(floor_hz=lld.floor_hz, ceiling_hz=lld.ceiling_hz)

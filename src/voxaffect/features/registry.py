@@ -19,6 +19,7 @@ from voxaffect.features.lld.short_time import WHOLE_BAND
 from voxaffect.features.opensmile import OpenSmile, OpenSmileFunctionals
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import SpeechEncoder
+from voxaffect.features.whisper import WhisperFrames
 
 Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """float32 (n_samples,) at 16 kHz, full scale 1 -> float32 (T, F)."""
@@ -99,14 +100,18 @@ class CustomFeatures:
         return ""
 
 
-FOLDER = "encoder_folder"  # key in a recognizer's card; settings identify a model by its content
+# Keys in a recognizer's card; settings identify a model by its content.
+FOLDER = "encoder_folder"
+SOURCE = "whisper_source"
 
 
 def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
     """Entries of a recognizer's card that locate the extractor's pretrained checkpoint."""
-    if not isinstance(extractor, SpeechEncoder):
-        return {}
-    return {FOLDER: str(extractor.folder.absolute())}
+    if isinstance(extractor, SpeechEncoder):
+        return {FOLDER: str(extractor.folder.absolute())}
+    if isinstance(extractor, WhisperFrames) and extractor.source is not None:
+        return {SOURCE: str(extractor.source.absolute())}
+    return {}
 
 
 def extractor_from_settings(
@@ -117,11 +122,13 @@ def extractor_from_settings(
     Raises:
         ArtifactError: the settings are unknown to this version, or the encoder is missing or
             another one.
-        FeatureError: a library is missing.
+        FeatureError: a library or the weights of Whisper are missing.
     """
     name = str(settings.get("extractor"))
     if name == "encoder":
         return _encoder(settings, card, device)
+    if name == "whisper":
+        return _whisper(settings, card, device)
     if name not in FEATURE_SETS:
         raise ArtifactError(
             f"was trained on features of the kind {name!r}, which are not saved with it; load it "
@@ -166,3 +173,23 @@ def _encoder(settings: Settings, card: Settings, device: str) -> SpeechEncoder:
             f"was trained on another encoder than the one in {folder}; restore it or {remedy}"
         )
     return encoder
+
+
+def _whisper(settings: Settings, card: Settings, device: str) -> WhisperFrames:
+    """Frames from the source in the card if it is still there, or else from the usual places."""
+    named = Path(card[SOURCE]) if SOURCE in card else None
+    source = named if named is not None and named.exists() else None
+    own = {k: v for k, v in settings.items() if k not in {"extractor", "version", "weights"}}
+    try:
+        frames = WhisperFrames(source=source, device=device, **own)
+    except TypeError as fault:
+        raise ArtifactError(
+            f"was trained on other frames of Whisper than this version's ({fault}); train it again"
+        ) from fault
+    if dict(frames.settings()) != dict(settings):
+        raise ArtifactError(
+            f"was trained on other weights of Whisper {frames.size} (digest "
+            f"{settings.get('weights')}) than those found ({frames.settings()['weights']}); use "
+            "TrainedRecognizer.load(folder, extractor=WhisperFrames(source=Path(...)))"
+        )
+    return frames

@@ -1,7 +1,7 @@
 """Self-supervised speech encoders: hidden states of pretrained models in a local folder.
 
-wav2vec 2.0, HuBERT, WavLM, data2vec-audio and the encoder of Whisper, as saved by the library
-transformers (the extra `ssl`). Nothing is downloaded: an incomplete folder is refused.
+wav2vec 2.0, HuBERT, WavLM and data2vec-audio, as saved by the library transformers (the extra
+`ssl`). Nothing is downloaded: an incomplete folder is refused. Whisper is in `features/whisper/`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ VERSION = 1  # to be increased when a definition changes, so that stored feature
 BATCH_SAMPLES = 32 * SAMPLE_RATE_HZ
 """Largest batch in samples, padding included: longer attention is not faster on a CPU."""
 
-WHISPER_HOP = 320  # samples per state: the spectrogram's hop of 160 times a stride of 2
 INPUT = "input_values"
 Layer = int | Literal["last", "mean"]
 Samples = NDArray[np.float32]
@@ -114,7 +113,7 @@ class _WaveformEncoderFamily:
         field = 1 + sum((k - 1) * s for k, s in zip(config.conv_kernel, strides, strict=True))
         return FrameGrid(window_s=field / SAMPLE_RATE_HZ, hop_s=hop / SAMPLE_RATE_HZ)
 
-    def matches(self, config: Any, preprocessor: Any) -> bool:  # noqa: ARG002 Whisper's needs it
+    def matches(self, preprocessor: Any) -> bool:
         """Whether the preprocessor is the model's."""
         given = preprocessor.sampling_rate, preprocessor.model_input_names[0]
         return bool(given == (SAMPLE_RATE_HZ, INPUT))
@@ -150,45 +149,11 @@ def _padded_states(model: Any, inputs: list[Tensor], layer: Layer) -> Tensor:
     return _select_layer(output, layer)
 
 
-class _WhisperEncoderFamily:
-    """Encoder of Whisper, which processes segments of 30 s, zero-padded.
-
-    A longer recording is split, without context across a split. State i is centered at i hops,
-    half a hop before the frame center of the grid.
-    """
-
-    def grid(self, config: Any) -> FrameGrid:  # noqa: ARG002 that of the others needs it
-        return FrameGrid(WHISPER_HOP / SAMPLE_RATE_HZ, WHISPER_HOP / SAMPLE_RATE_HZ)
-
-    def matches(self, config: Any, preprocessor: Any) -> bool:
-        n_samples = getattr(preprocessor, "n_samples", None)
-        given = preprocessor.sampling_rate, n_samples, preprocessor.feature_size
-        longest = config.max_source_positions * WHISPER_HOP
-        return bool(given == (SAMPLE_RATE_HZ, longest, config.num_mel_bins))
-
-    def states(
-        self, model: Any, preprocessor: Any, samples: Sequence[Samples], layer: Layer
-    ) -> list[Samples]:
-        return [self._states(model, preprocessor, one, layer) for one in samples]
-
-    def _states(self, model: Any, preprocessor: Any, samples: Samples, layer: Layer) -> Samples:
-        parts = []
-        for start in range(0, samples.size, preprocessor.n_samples):
-            segment = samples[start : start + preprocessor.n_samples]
-            if n_frames := segment.size // WHISPER_HOP:
-                inputs = preprocessor(segment, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
-                spectrum = inputs["input_features"].to(model.device)
-                states = _select_layer(model(spectrum, output_hidden_states=True), layer)
-                parts.append(states[0, :n_frames].cpu().numpy())
-        return np.concatenate(parts)
-
-
-FAMILIES: Mapping[str, _WaveformEncoderFamily | _WhisperEncoderFamily] = {
+FAMILIES: Mapping[str, _WaveformEncoderFamily] = {
     "wav2vec2": _WaveformEncoderFamily(),
     "hubert": _WaveformEncoderFamily(),
     "wavlm": _WaveformEncoderFamily(),
     "data2vec-audio": _WaveformEncoderFamily(stacked_positions=True),
-    "whisper": _WhisperEncoderFamily(),
 }
 """By `model_type` in `config.json`."""
 
@@ -289,6 +254,11 @@ class SpeechEncoder:
     def _config(self) -> Any:
         _check_files(self.folder)
         config = _load(self.folder, "AutoConfig")
+        if config.model_type == "whisper":
+            raise FeatureError(
+                f'{self.folder}: is a model of Whisper; use features.set = "whisper" with it as '
+                "the source, in Python WhisperFrames"
+            )
         if config.model_type not in FAMILIES or getattr(config, "add_adapter", False):
             raise FeatureError(
                 f"{self.folder}: models of the kind {config.model_type!r} or with an adapter are "
@@ -305,7 +275,7 @@ class SpeechEncoder:
     def _loaded(self) -> tuple[Any, Any]:
         """The encoder and its preprocessor."""
         preprocessor = _load(self.folder, "AutoFeatureExtractor")
-        if not FAMILIES[self._config.model_type].matches(self._config, preprocessor):
+        if not FAMILIES[self._config.model_type].matches(preprocessor):
             raise FeatureError(
                 f"{self.folder}: preprocessor_config.json ({type(preprocessor).__name__}) does not "
                 "match the model; copy both from where the model was published"
@@ -320,6 +290,4 @@ class SpeechEncoder:
                 f"{self.folder}: weights lack {missing[0]} and {len(missing) - 1} more; copy the "
                 "folder again from where the model was published"
             )
-        if self._config.is_encoder_decoder:
-            model = model.get_encoder()
         return model.to(self.device).eval(), preprocessor

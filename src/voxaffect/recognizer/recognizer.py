@@ -23,7 +23,7 @@ from voxaffect.features.registry import checkpoint_paths, extractor_from_setting
 from voxaffect.model.data import Examples
 from voxaffect.model.training import OnEpoch
 from voxaffect.provenance import numeric_environment, versions
-from voxaffect.recognizer.packaged import PACKAGED
+from voxaffect.recognizer.packaged import WORD, located
 from voxaffect.recognizer.prediction import Prediction, label_of, named, no_speech, unfamiliar
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
@@ -223,9 +223,12 @@ class TrainedRecognizer:
 
     @classmethod
     def load(
-        cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
+        cls,
+        folder: Path | None = None,
+        extractor: FrameExtractor | None = None,
+        device: str = "cpu",
     ) -> TrainedRecognizer:
-        """Load what `save` wrote, by default the packaged recognizer.
+        """Load what `save` wrote, by default a packaged recognizer.
 
         An extractor must be given for custom features, and for an encoder whose folder has moved.
 
@@ -234,6 +237,7 @@ class TrainedRecognizer:
                 or level differ from this version's, or the device is missing.
             FeatureError: a library that its features need is missing.
         """
+        folder = located(Path(WORD)) if folder is None else folder
         header, arrays = read_artifact(folder)
         try:
             try:

@@ -61,7 +61,7 @@ def _cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def download(size: Size) -> tuple[Path, str]:
+def download(size: Size, *, show_progress: bool = True) -> tuple[Path, str]:
     """Download a model to the hub's cache; return its file and the digest of all its layers.
 
     A file that is there already is checked, and fetched again only if it is damaged.
@@ -70,6 +70,10 @@ def download(size: Size) -> tuple[Path, str]:
         FeatureError: the library is missing, the hub cannot be reached, or what it sent is not
             the model; then nothing is kept.
     """
+    library = _library()
+    library.utils.logging.set_verbosity_error()  # it would log every attempt
+    if not show_progress:
+        library.utils.disable_progress_bars()
     path = _fetch(size)
     try:
         return path, _digest(path, size)
@@ -89,23 +93,30 @@ def _digest(path: Path, size: Size) -> str:
 
 def _fetch(size: Size, *, again: bool = False) -> Path:
     """The hub's file, from the cache if it is there, unless it is to be fetched again."""
-    name, options = repository(size), {"revision": REVISIONS[size], "force_download": again}
+    library, name, revision = _library(), repository(size), REVISIONS[size]
     try:
-        path = _library().hf_hub_download(name, FILE, **options)
-    except FeatureError:
-        raise
+        if not library.try_to_load_from_cache(name, FILE, revision=revision):
+            # Without a network this fails at once, the download after half a minute of attempts.
+            library.get_hf_file_metadata(library.hf_hub_url(name, FILE, revision=revision))
+        path = library.hf_hub_download(name, FILE, revision=revision, force_download=again)
     except Exception as fault:  # of several libraries, which change from version to version
-        reason = str(fault).strip().partition("\n")[0] or type(fault).__name__
         raise FeatureError(
-            f"{name} cannot be downloaded ({reason}); check the network and run the command "
-            f"again, or copy {FILE} from where it is and name it as the source"
+            f"{name} cannot be downloaded ({_reason(fault)}); check the network and run the "
+            f"command again, or copy {FILE} from where it is and name it as the source"
         ) from fault
     return Path(path)
 
 
+def _reason(fault: BaseException) -> str:
+    """The first line of the error that began a chain of them."""
+    while earlier := fault.__cause__ or fault.__context__:
+        fault = earlier
+    return str(fault).strip().partition("\n")[0] or type(fault).__name__
+
+
 def _library() -> Any:
     try:
-        import huggingface_hub  # noqa: PLC0415
+        import huggingface_hub.utils  # noqa: PLC0415
     except ImportError as fault:
         raise FeatureError(
             f"downloading needs the library huggingface_hub ({fault}); "

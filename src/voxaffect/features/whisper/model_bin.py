@@ -109,13 +109,13 @@ class ModelBin:
         self.name = file.name
         self._bytes = file
         self._at = 0
-        self._entries = self._read_entries()
+        self.entries = self._read_entries()
 
     def shape(self) -> EncoderShape:
         """Sizes, by the tensors that there are."""
         width, n_mels, _ = self._entry("conv1.weight").dims
         positions = self._entry("positional_embedding").dims[0]
-        layers = [n for n in self._entries if n.endswith("self_attention/linear_0/weight")]
+        layers = [n for n in self.entries if n.endswith("self_attention/linear_0/weight")]
         n_layers = sum(name.startswith("encoder/") for name in layers)
         return EncoderShape(n_mels, width, n_layers, positions)
 
@@ -127,7 +127,7 @@ class ModelBin:
         return to_float16(values, name, self.name)
 
     def _entry(self, name: str) -> _Entry:
-        entry = self._entries.get(variable(name))
+        entry = self.entries.get(variable(name))
         if entry is None:
             raise no_whisper(self.name, variable(name))
         return entry

@@ -99,3 +99,9 @@ def _part(package: str) -> Path | None:
     number = package.rpartition("part")[2]
     path = Path(spec.submodule_search_locations[0]) / "data" / f"model.bin.part{number}"
     return path if path.is_file() else None
+
+
+def has_weights(size: Size) -> bool:
+    """Whether weights are installed or in the hub's cache; they are not read."""
+    packages = PACKAGES.get(size, ())
+    return bool(packages and all(map(_part, packages))) or cached(size) is not None
