@@ -61,15 +61,16 @@ def extractor_of(system: str) -> FrameExtractor:
 
 
 def fitted(system: str, extractor: FrameExtractor | None = None) -> TrainedRecognizer:
-    extractor = extractor or extractor_of(system)
+    used: Any = extractor or extractor_of(system)
     classifier = find_system(system).classifier(OPTIONS)
-    recognizer = TrainedRecognizer(classifier, extractor, {"system": system})
-    return recognizer.fit(
-        examples(extractor, range(16)), examples(extractor, range(16, 24)), seed=0
-    )
+    recognizer = TrainedRecognizer(classifier, used, {"system": system})
+    return recognizer.fit(examples(used, range(16)), examples(used, range(16, 24)), seed=0)
 
 
-trained = cache(fitted)
+@cache
+def trained(system: str) -> TrainedRecognizer:
+    """A fitted one that tests share."""
+    return fitted(system)
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -149,7 +150,7 @@ def test_its_card_is_shown(system: str, tmp_path: Path) -> None:
 
 def test_it_is_adapted_or_says_that_it_cannot_be(system: str) -> None:
     recognizer = trained(system)
-    extractor = recognizer.extractor
+    extractor: Any = recognizer.extractor
     train, dev = (examples(extractor, seeds, 1) for seeds in (range(16), range(16, 24)))
     if system in UNADAPTABLE:
         with pytest.raises(TrainingError, match="cannot be adapted; train it on your recordings"):
@@ -168,7 +169,7 @@ def test_a_linear_machine_learns_new_names_and_keeps_old_ones_where_data_agree(
     system: str,
 ) -> None:
     recognizer = trained(system)
-    extractor = recognizer.extractor
+    extractor: Any = recognizer.extractor
 
     def share(adapted: TrainedRecognizer, turn: int) -> float:
         found = adapted.predict([tone(seed) for seed in range(40, 56)])
@@ -185,7 +186,7 @@ def test_a_linear_machine_learns_new_names_and_keeps_old_ones_where_data_agree(
 
 
 def test_frames_of_another_extractor_are_named_everywhere(tmp_path: Path) -> None:
-    other = LogMel(n_mels=24)
+    other: Any = LogMel(n_mels=24)
     recognizer = trained("mean-logistic")
     strange = examples(other, range(8))
     with pytest.raises(TrainingError, match="24 columns, and the recognizer's extractor gives 32"):
