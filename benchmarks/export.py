@@ -132,9 +132,14 @@ def exported(recognizer: TrainedRecognizer, path: Path) -> OnnxRecognizer:
 
 
 MEMORY = """
-import resource, sys
+import sys
 import numpy, onnxruntime
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+from pathlib import Path
+
+def peak():  # in MB, of this program alone
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
 samples = numpy.load(sys.argv[2])
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
@@ -146,7 +151,7 @@ print(before, peak() - before)
 
 
 def memory_mb(model: Path, samples: np.ndarray) -> tuple[float, float]:
-    """Memory of a fresh process with a file loaded, and what it gains by a recording."""
+    """Memory of a fresh process with a file loaded, and what it gains by a recording; on Linux."""
     path = model.with_name("samples.npy")
     np.save(path, samples)
     command = [sys.executable, "-c", MEMORY, str(model), str(path)]

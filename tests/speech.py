@@ -31,7 +31,7 @@ def vowel(n_samples: int, seed: int | list[int] = 0) -> np.ndarray:
     voice = np.sum([np.sin(k * phase) / k for k in range(1, 9)], axis=0)
     swell = np.sin(np.pi * np.arange(n_samples) / n_samples) ** 2
     noise = rng.choice([-1e-3, 1e-3], n_samples)  # hardly ever zero, which would be cut away
-    return (0.1 * swell * voice + noise).astype(np.float32)
+    return np.asarray(0.1 * swell * voice + noise, np.float32)
 
 
 def notes(frequencies_hz: tuple[float, ...], seconds: float) -> np.ndarray:

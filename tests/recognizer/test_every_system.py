@@ -54,19 +54,22 @@ def examples(extractor: Any, seeds: range, turn: int = 0) -> Examples:
     return maker.examples([tone(seed) for seed in seeds], labels)
 
 
-def extractor_of(system: str) -> Any:
+def extractor_of(system: str) -> FrameExtractor:
     features = find_system(system).features
     return LowLevelDescriptors() if features is None else UTTERANCE_SETS[features]
 
 
 def fitted(system: str, extractor: FrameExtractor | None = None) -> TrainedRecognizer:
-    own: Any = extractor or extractor_of(system)
+    used: Any = extractor or extractor_of(system)
     classifier = find_system(system).classifier(OPTIONS)
-    recognizer = TrainedRecognizer(classifier, own, {"system": system})
-    return recognizer.fit(examples(own, range(16)), examples(own, range(16, 24)), seed=0)
+    recognizer = TrainedRecognizer(classifier, used, {"system": system})
+    return recognizer.fit(examples(used, range(16)), examples(used, range(16, 24)), seed=0)
 
 
-trained = cache(fitted)
+@cache
+def trained(system: str) -> TrainedRecognizer:
+    """A fitted one that tests share."""
+    return fitted(system)
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -170,7 +173,9 @@ def test_a_linear_machine_learns_new_names_and_keeps_old_ones_where_data_agree(
     def share(adapted: TrainedRecognizer, turn: int) -> float:
         found = adapted.predict([tone(seed) for seed in range(40, 56)])
         names = [EMOTION.classes[(seed + turn) % 4] for seed in range(40, 56)]
-        return float(np.mean([p.forced().label == n for p, n in zip(found, names, strict=True)]))
+        return float(
+            np.mean([p.forced().label == name for p, name in zip(found, names, strict=True)])
+        )
 
     assert share(recognizer, 0) > 0.9
     renamed = [examples(extractor, seeds, 1) for seeds in (range(16), range(16, 24))]
@@ -182,7 +187,7 @@ def test_a_linear_machine_learns_new_names_and_keeps_old_ones_where_data_agree(
 
 
 def test_frames_of_another_extractor_are_named_everywhere(tmp_path: Path) -> None:
-    other = LogMel(n_mels=24)
+    other: Any = LogMel(n_mels=24)
     recognizer = trained("mean-logistic")
     strange = examples(other, range(8))
     with pytest.raises(TrainingError, match="24 columns, and the recognizer's extractor gives 32"):

@@ -72,9 +72,8 @@ def test_every_corpus_is_left_out_once_with_its_copies() -> None:
 
 @pytest.mark.parametrize(("n_speakers", "n_parts"), [(2, 2), (5, 5), (11, N_PARTS)])
 def test_speakers_of_one_corpus_are_left_out_in_parts(n_speakers: int, n_parts: int) -> None:
-    everything = rows_of(
-        [0] * 44, [n % n_speakers for n in range(44)], [n // 11 for n in range(44)]
-    )
+    speakers, target = [n % n_speakers for n in range(44)], [n // 11 for n in range(44)]
+    everything = rows_of([0] * 44, speakers, target)
     parts = [*everything.left_out()]
     assert len(parts) == n_parts
     assert sorted(n for _, out in parts for n in numbers(out)) == [*range(44)]

@@ -81,7 +81,7 @@ class RepeatedDecoder:
         for row, known in answered.items():
             so_far, gain = inputs[row].so_far, inputs[row].gain
             n_samples = sum(map(len, so_far))
-            if gain is None or not self._extractor.grid.n_frames(n_samples):
+            if gain is None or self._extractor.grid.n_frames(n_samples) == 0:
                 continue
             if known.is_due(n_samples):
                 known.length = n_samples

@@ -89,6 +89,13 @@ def test_blocks_are_the_same_frames(small: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(blocks), frames.extract([long])[0])
 
 
+def test_samples_need_not_be_writable(small: Path) -> None:
+    frames, clip = frames_of(small), noise(4000)
+    (expected,) = frames.extract([clip])
+    clip.samples.setflags(write=False)
+    np.testing.assert_array_equal(frames.extract([clip])[0], expected)
+
+
 def test_the_grid_and_names_need_no_weights() -> None:
     frames = WhisperFrames("large-v3", 7, Path("absent"))
     assert frames.grid.hop_samples == frames.grid.window_samples == 320

@@ -132,10 +132,10 @@ class WhisperFrames:
 
     def _spectra(self, batch: Sequence[Piece]) -> list[torch.Tensor]:
         n_mels = SHAPES[self.size].n_mels
-        samples = [torch.from_numpy(piece.samples).to(self.device) for piece in batch]
+        # Copies: PyTorch warns of arrays that cannot be written, as of mapped files.
         return [
-            log_mel(each, n_mels, 2 * piece.n_frames)
-            for each, piece in zip(samples, batch, strict=True)
+            log_mel(torch.tensor(piece.samples, device=self.device), n_mels, 2 * piece.n_frames)
+            for piece in batch
         ]
 
     def _loaded(self) -> LoadedEncoder:

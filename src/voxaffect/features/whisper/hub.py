@@ -12,6 +12,7 @@ from typing import Any
 from voxaffect.errors import FeatureError
 from voxaffect.features.whisper.model_bin import JoinedFile, ModelBin
 from voxaffect.features.whisper.shapes import SHAPES, Size
+from voxaffect.features.whisper.weight_file import model_files
 from voxaffect.features.whisper.weights import weights_digest
 
 FILE = "model.bin"
@@ -35,7 +36,7 @@ def repository(size: Size) -> str:
 
 def cached(size: Size) -> Path | None:
     """Folder of a model in the hub's local cache, None if there is none; uses no network."""
-    return next(filter(_has_weights, _snapshots(size)), None)
+    return next(filter(model_files, _snapshots(size)), None)
 
 
 def _snapshots(size: Size) -> Iterator[Path]:
@@ -44,12 +45,6 @@ def _snapshots(size: Size) -> Iterator[Path]:
         folder = _cache() / f"models--{name.replace('/', '--')}" / "snapshots"
         yield folder / REVISIONS[size]
         yield from sorted(folder.glob("*"))
-
-
-def _has_weights(folder: Path) -> bool:
-    """Whether a folder holds weights; links to what was deleted are none."""
-    found = [*folder.glob(FILE), *folder.glob("model*.safetensors")]
-    return any(path.is_file() for path in found)
 
 
 def _cache() -> Path:

@@ -36,6 +36,7 @@ class JoinedFile:
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
         self.name = name
+        self._paths = paths
         self.parts: list[mmap.mmap] = []
         for path in paths:
             try:
@@ -47,10 +48,12 @@ class JoinedFile:
         self.size = sum(map(len, self.parts))
 
     def sha256(self) -> str:
-        """SHA-256 of all bytes, in hex."""
-        sha = hashlib.sha256()
-        for part in self.parts:
-            sha.update(part)
+        """SHA-256 of all bytes, in hex; read apart, so that they do not stay in memory."""
+        sha, block = hashlib.sha256(), bytearray(1 << 20)
+        for path in self._paths:
+            with path.open("rb", buffering=0) as file:
+                while n_bytes := file.readinto(block):
+                    sha.update(memoryview(block)[:n_bytes])
         return sha.hexdigest()
 
     def read(self, at: int, n_bytes: int) -> memoryview:

