@@ -6,7 +6,7 @@ import numpy as np
 
 from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, exact, part
 from voxaffect.export.net import standardized
-from voxaffect.utterance.novelty import LEAST_SPREAD, Novelty
+from voxaffect.utterance.novelty import LEAST_SPREAD, MOST, Novelty
 
 
 def novelty(op: Op, features: Value, of: Novelty) -> Value:
@@ -18,7 +18,7 @@ def novelty(op: Op, features: Value, of: Novelty) -> Value:
         spread = op.Sqrt(op.ReduceMean(centered * centered, [0], keepdims=0))
         logarithm = op.Log(op.Max(spread, LEAST_SPREAD))
         row = op.Squeeze(mean, [0])
-        vector = row if of.of_rows else op.Concat(row, logarithm, axis=0)
+        vector = op.Clip(row, -MOST, MOST) if of.of_rows else op.Concat(row, logarithm, axis=0)
         offset = vector - exact(op, of.mean.astype(np.float64), "mean")
         whitening = exact(op, of.whitening.astype(np.float64), "whitening")
         white = offset * whitening if of.whitening.ndim == 1 else op.MatMul(offset, whitening)
