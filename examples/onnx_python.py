@@ -23,8 +23,8 @@ if rate_hz != about["input"]["sample_rate_hz"] or samples.ndim != 1:
     sys.exit(f"{clip}: convert it to 16 kHz and one channel")
 
 session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-(probabilities,) = session.run(["probabilities"], {about["input"]["name"]: samples})
-if probabilities[0] != probabilities[0]:  # NaN: silent, or shorter than a frame
-    sys.exit(f"{clip}: cannot be analyzed")
+probabilities, speech_s = session.run(["probabilities", "speech_s"], {"samples": samples})
+if not speech_s > 0:  # NaN where the recording is silent
+    sys.exit(f"{clip}: no speech")
 answer = dict(zip(about["classes"]["emotion"], map(float, probabilities), strict=True))
 sys.stdout.write(json.dumps(answer) + "\n")

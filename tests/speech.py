@@ -24,6 +24,16 @@ def takes(n: int, seed: int = 0) -> tuple[Waveform, ...]:
     )
 
 
+def vowel(n_samples: int, seed: int | list[int] = 0) -> np.ndarray:
+    """A vowel that swells and fades: short, and to the last sample speech; float32."""
+    rng = np.random.default_rng(seed)
+    phase = 2 * np.pi * rng.uniform(100, 250) / 16_000 * np.arange(n_samples)
+    voice = np.sum([np.sin(k * phase) / k for k in range(1, 9)], axis=0)
+    swell = np.sin(np.pi * np.arange(n_samples) / n_samples) ** 2
+    noise = rng.choice([-1e-3, 1e-3], n_samples)  # hardly ever zero, which would be cut away
+    return np.asarray(0.1 * swell * voice + noise, np.float32)
+
+
 def notes(frequencies_hz: tuple[float, ...], seconds: float) -> np.ndarray:
     """Melody of plucked strings, float32."""
     time = np.arange(round(16_000 * seconds)) / 16_000

@@ -39,7 +39,7 @@ SOURCE = ROOT / "src" / "voxaffect"
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    SOURCE / "recognizer" / "packaged" / "CARD.md",
+    *sorted((SOURCE / "recognizer" / "packaged").glob("*/CARD.md")),
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "results" not in path.parts),
 ]
 LANGUAGES = {"python", "text", "toml", "json", "ini", "dockerfile", "nginx", ""}
@@ -87,7 +87,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     speech = [take.samples for take in takes(9)]
     pause = np.zeros(RATE, np.float32)
     meeting = np.concatenate([speech[1], pause, speech[3], pause, speech[4]])
-    files = {"clip.wav": speech[8], "a.wav": speech[0], "b.mp3": speech[1], "meeting.wav": meeting}
+    files = {"clip.wav": speech[5], "a.wav": speech[0], "b.mp3": speech[1], "meeting.wav": meeting}
     for file, samples in files.items():
         soundfile.write(folder / file, samples, RATE)
     plan = PLANS["emodb"]
@@ -139,11 +139,11 @@ def test_the_table_of_the_readme_is_what_predict_prints(materials: Path) -> None
 def service() -> Iterator[str]:
     """Host and port of a running service."""
     from tests.serving.running import running
-    from voxaffect.recognizer.packaged import PACKAGED
+    from voxaffect.recognizer.packaged import FOLDERS
     from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.serving.settings import ServingSettings
 
-    with running(TrainedRecognizer.load(PACKAGED), ServingSettings(port=0)) as url:
+    with running(TrainedRecognizer.load(FOLDERS["fast"]), ServingSettings(port=0)) as url:
         yield url.removeprefix("http://")
 
 

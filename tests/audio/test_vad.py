@@ -28,13 +28,13 @@ def white(seconds: float, rms: float, seed: int = 0) -> Floats:
 
 def tone(seconds: float, hz: float, rms: float = 0.05) -> Floats:
     time = np.arange(round(seconds * RATE)) / RATE
-    return (rms * np.sqrt(2) * np.sin(2 * np.pi * hz * time)).astype(np.float32)
+    return np.asarray(rms * np.sqrt(2) * np.sin(2 * np.pi * hz * time), np.float32)
 
 
 def pink(seconds: float, rms: float) -> Floats:
     spectrum = np.fft.rfft(white(seconds, 1.0))
     samples = np.fft.irfft(spectrum / np.sqrt(np.arange(spectrum.size) + 1.0))
-    return (rms * samples / samples.std()).astype(np.float32)
+    return np.asarray(rms * samples / samples.std(), np.float32)
 
 
 def voice() -> Floats:

@@ -341,12 +341,13 @@ def test_one_class_or_an_unknown_label_is_one_sentence(
     assert not list(tmp_path.glob("model/*"))
 
 
-def test_a_baseline_cannot_be_saved_and_a_format_must_exist(
+def test_systems_must_exist_and_go_together_and_a_format_must_exist(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("train", project / "settings.toml", "-o", project / "x", "--system", "svm")
-    assert voxaffect(monkeypatch, *words) == 2
-    assert "use lstm-mtl" in capsys.readouterr().err
+    words = ("train", project / "settings.toml", "-o", project / "x", "--system")
+    for system, message in (("svn", "'svn'"), ("svm+egemaps-svm", "need different features")):
+        assert voxaffect(monkeypatch, *words, system) == 2
+        assert message in capsys.readouterr().err
     assert voxaffect(monkeypatch, "predict", "a.wav", "-m", model, "-f", "xml") == 2
     assert "'xml'" in capsys.readouterr().err
 

@@ -236,6 +236,17 @@ def test_music_is_unsure_unless_an_answer_is_forced(
     assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings\n")
 
 
+def test_several_emotions_are_told_beside_a_narrow_table(
+    fake: FakeRecognizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "several emotions (60% neutral, 40% angry of the speech); --timeline shows them"
+    fake.warnings = (QualityWarning("several-emotions", text),)
+    assert run("a.wav", output="table") == 0
+    assert f"a.wav: {text}\n" in capsys.readouterr().err
+    assert run("a.wav") == 0
+    assert "--timeline" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("output", ["table", "json", "csv", "audacity", "vtt"])
 def test_without_speech_no_probability_is_shown_even_if_forced(

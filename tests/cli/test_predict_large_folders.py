@@ -13,7 +13,7 @@ from tests.processes import wait_for
 from tests.speech import takes
 from voxaffect.cli import predict as recognition
 from voxaffect.cli.predict import predict
-from voxaffect.recognizer.packaged import PACKAGED
+from voxaffect.recognizer.packaged import FOLDERS
 from voxaffect.streaming import batch
 from voxaffect.streaming.batch import Predictor, WorkerPool
 from voxaffect.streaming.batch import process_pool as real_pool
@@ -41,7 +41,7 @@ def all_ready(
 
 
 def outputs(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
-    assert predict([folder], PACKAGED, output="json") == 1
+    assert predict([folder], FOLDERS["fast"], output="json") == 1
     printed = capsys.readouterr()
     return printed.out, printed.err
 

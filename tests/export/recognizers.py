@@ -36,11 +36,12 @@ OTHER_GRID = FrameGrid(0.032, 0.008)
 OTHER_PITCH = PitchSettings(floor_hz=60, n_candidates=5, path_ahead_s=0.1)
 SMALL = LstmSettings(hidden=16)
 
+USUAL = ElmSettings()
 TRAINING = TrainingSettings(batch_size=8, max_epochs=3, patience=3)
 
 
 def net(
-    trunk: TrunkSettings = SMALL, private_layers: int = 0, elm: ElmSettings = ElmSettings()
+    trunk: TrunkSettings = SMALL, private_layers: int = 0, elm: ElmSettings = USUAL
 ) -> NetSettings:
     return NetSettings(trunk, {"emotion": 1.0, "gender": 0.1}, TRAINING, elm, private_layers)
 

@@ -25,11 +25,10 @@ summarized = Runner(lambda op, x: descriptor_functionals(op, op.Cast(x, to=DOUBL
 def test_functionals_of_descriptors_agree_with_python(seed: int, n_frames: int) -> None:
     """Of ordinary, constant, sparse and large columns, and of few frames."""
     rng = np.random.default_rng(seed)
-    frames = rng.normal(size=(n_frames, 5))
+    frames = rng.normal(size=(n_frames, 5)).astype(np.float32)
     frames[:, 1] = rng.choice([0.0, 0.1, -3e4])
     frames[:, 2] *= rng.random(n_frames) < 0.2
     frames[:, 3] = 300 + 0.01 * frames[:, 3]
-    frames = frames.astype(np.float32)
     expected = functionals_in_python(frames)
     np.testing.assert_allclose(summarized(frames)[0][0], expected, rtol=1e-6, atol=1e-6)
 

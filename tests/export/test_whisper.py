@@ -93,7 +93,8 @@ def test_weights_take_two_bytes_each(weights: Path) -> None:
 
 
 def test_numbers_that_need_more_bits_keep_them() -> None:
-    for values in (np.float32([1, 0.5]), np.float32([0.1]), np.array([0.1]), np.array([2.0**20])):
+    half = np.array([1, 0.5], np.float32)
+    for values in (half, half + 0.1, np.array([0.1]), np.array([2.0**20])):
         run = Runner(lambda op, x, v=values: op.Add(exact(op, v, "v"), x), ((), values.dtype.name))
         (given,) = run(np.zeros((), values.dtype))
         np.testing.assert_array_equal(given, values)

@@ -1,75 +1,16 @@
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 import pytest
-import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.features.lld.test_extractor import assert_same
-from tests.features.lld.test_streaming import voice
-from voxaffect.audio.decode import decode, open_recording
-from voxaffect.errors import AudioError, FeatureError
-from voxaffect.features.frames import (
-    LONG_S,
-    FrameGrid,
-    StreamingExtractor,
-    check_frames,
-    extract_long,
-    is_long,
-)
+from voxaffect.errors import FeatureError
+from voxaffect.features.frames import FrameGrid, StreamingExtractor, check_frames
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.spectra import LogMel
 
 LLD = LowLevelDescriptors()
-
-
-def recorded(path: Path, samples: np.ndarray, rate_hz: int) -> Path:
-    sf.write(path, samples, rate_hz, subtype="PCM_16")
-    return path
-
-
-@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
-def test_streamed_extraction_equals_extraction_of_the_waveform(
-    tmp_path: Path, rate_hz: int
-) -> None:
-    path = recorded(tmp_path / "talk.wav", 0.3 * voice(5 * rate_hz), rate_hz)
-    waveform = decode(path)
-    frames, seconds = extract_long(partial(open_recording, path), LLD)
-    assert seconds == waveform.duration_s
-    assert_same(frames, LLD.extract([waveform.normalized()])[0])
-
-
-def test_a_segment_can_be_streamed(tmp_path: Path) -> None:
-    path = recorded(tmp_path / "talk.wav", voice(80_000), 16_000)
-    frames, _ = extract_long(partial(open_recording, path, start_s=1.0, end_s=3.0), LLD)
-    waveform = decode(path, start_s=1.0, end_s=3.0).normalized()
-    assert_same(frames, LLD.extract([waveform])[0])
-
-
-@pytest.mark.parametrize(("seconds", "long"), [(LONG_S - 1, False), (LONG_S + 1, True)])
-def test_a_recording_is_long_by_its_header(tmp_path: Path, seconds: float, long: bool) -> None:
-    path = recorded(tmp_path / "talk.wav", np.zeros(round(8000 * seconds)), 8000)
-    with open_recording(path) as recording:
-        assert is_long(recording) == long
-
-
-def test_silence_is_refused_by_name(tmp_path: Path) -> None:
-    path = recorded(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
-    with pytest.raises(AudioError, match=r"silence\.wav: is silent"):
-        extract_long(partial(open_recording, path), LLD)
-
-
-def test_a_nan_is_reported_by_its_position(tmp_path: Path) -> None:
-    samples = voice(200_000)
-    samples[123_456] = np.nan
-    path = tmp_path / "broken.wav"
-    sf.write(path, samples, 16_000, subtype="FLOAT")
-    with pytest.raises(AudioError, match=r"broken\.wav: sample 123456 is not a finite number"):
-        extract_long(partial(open_recording, path), LLD)
 
 
 def test_streaming_extractors_are_recognized() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from tests.speech import vowel
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, FeatureError
@@ -66,7 +67,7 @@ def test_values_do_not_depend_on_the_batch_or_the_process() -> None:
 def test_frames_are_stored_and_nothing_is_written_next_to_the_audio(tmp_path: Path) -> None:
     audio = tmp_path / "audio"
     audio.mkdir()
-    soundfile.write(audio / "a.wav", speech_like(8000).samples, 16_000)
+    soundfile.write(audio / "a.wav", vowel(8000), 16_000)
     store = FeatureStore(tmp_path / "store", OpenSmile())
     utterance = Utterance("c/a", "c", audio / "a.wav", "", "c/?")
     features = store.extract([utterance]).features
@@ -123,7 +124,7 @@ def test_functionals_do_not_depend_on_the_batch() -> None:
 
 
 def test_functionals_are_stored_in_their_own_folder(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", speech_like(8000).samples, 16_000)
+    soundfile.write(tmp_path / "a.wav", vowel(8000), 16_000)
     utterance = Utterance("c/a", "c", tmp_path / "a.wav", "", "c/?")
     stores = [
         FeatureStore(tmp_path / "store", OpenSmile()),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from voxaffect.model.data import (
     collate,
     frame_batches,
     inference_batches,
+    joined,
     sequence_batches,
 )
 
@@ -261,3 +263,35 @@ def test_a_choice_keeps_frames_and_targets_together() -> None:
     assert {task: target.tolist() for task, target in chosen.targets.items()} == {
         task: [target[5], target[0], target[5]] for task, target in examples.targets.items()
     }
+
+
+def test_joined_examples_are_those_of_both_sets_in_order() -> None:
+    first = replace(numbered([2, 1]), groups=np.array([0, 1]), speakers=np.array([4, 5]))
+    second = replace(numbered([3]), groups=np.array([1]))
+    both = joined(first, second)
+    assert len(both) == 3
+    expected = [*first.frames, *second.frames]
+    for found in (list(both.frames), [both.frames[n] for n in range(3)], both.frames[:]):
+        assert len(found) == 3
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(both.frames[-1], expected[-1])
+    np.testing.assert_array_equal(both.frames[-3], expected[0])
+    assert both.targets["emotion"].tolist() == [0, 1, 0]
+    assert both.groups is not None
+    assert both.groups.tolist() == [0, 1, 1]
+    assert both.speakers is None  # of one set they are not known
+    with pytest.raises(IndexError):
+        both.frames[3]
+
+
+def test_all_that_is_known_is_selected_together() -> None:
+    known = np.arange(3)
+    examples = replace(numbered([2, 1, 3]), groups=known, speakers=known, weights=known / 2)
+    some = examples.select(np.array([2, 0]))
+    assert [len(frames) for frames in some.frames] == [3, 2]
+    for of in (some.targets["emotion"], some.groups, some.speakers):
+        assert of is not None
+        assert of.tolist() == [2, 0]
+    assert some.weights is not None
+    assert some.weights.tolist() == [1, 0]

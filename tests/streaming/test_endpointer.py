@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_memory_does_not_grow() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"hangover_s": 0.0}, {"hangover_s": 5.0}, {"voiced_s": np.nan}, {"longest_s": 0.3}]
 )
-def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"{name} = "):
         EndpointSettings(**wrong)

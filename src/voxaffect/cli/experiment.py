@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -239,7 +240,29 @@ def demo(
         "evaluate": {**DEMO["evaluate"], "seeds": [seed]},
     }
     with workers(LOCAL, None, jobs) as n_here:
-        return _evaluate(make_settings(plain, "demo"), out, n_here, note=SIMULATED_NOTICE)
+        status = _evaluate(make_settings(plain, "demo"), out, n_here, note=SIMULATED_NOTICE)
+    _answer_for(_sample(roots))
+    return status
+
+
+def _sample(roots: Mapping[str, Path]) -> Path:
+    """A real recording of the folder of corpora, if there is one, else one that the demo made."""
+    real = os.environ.get("VOXAFFECT_CORPORA")
+    folders = [*([Path(real)] if real else []), *roots.values()]
+    found = (path for folder in folders for path in sorted(folder.rglob("*.[wf][al]*")))
+    return next(path for path in found if path.suffix in {".wav", ".flac"})
+
+
+def _answer_for(recording: Path) -> None:
+    """Show what the packaged recognizer says of a recording."""
+    from voxaffect.recognizer.packaged import WORD, described, located
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
+    from voxaffect.report.predictions.table import table
+
+    folder = located(Path(WORD))
+    (prediction,) = TrainedRecognizer.load(folder).predict([recording])
+    console().print(f"\nOf a recording, {described(folder)} says:")
+    console().print(table([prediction], width=console().width))
 
 
 @command(app, "simulate", DATA, kept="{folder} is incomplete; run the same command again")

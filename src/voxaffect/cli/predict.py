@@ -337,12 +337,17 @@ def _write(results: Iterable[Result], request: Request) -> None:
 
 def _print(results: Iterable[Result], request: Request) -> None:
     """Print one table, or for each timeline a strip of letters and a table of its segments."""
+    from voxaffect.recognizer.stretches import SEVERAL_EMOTIONS
     from voxaffect.report.predictions.table import strip, table
 
     width = console().width
     if not request.timeline:
         if predictions := [prediction for result in results for prediction in result[1]]:
             console().print(table(predictions, width=width))
+            for one in predictions:
+                for warning in one.warnings:
+                    if warning.code == SEVERAL_EMOTIONS:  # what a narrow table has no room for
+                        print_line(f"{one.name}: {warning}", to=notes())
         return
     for name, segments, track in results:
         assert track is not None  # noqa: S101 a timeline has one

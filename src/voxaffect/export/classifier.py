@@ -42,8 +42,8 @@ def answered(classifier: UtteranceClassifier) -> Answered:
         n_classes = sum(TASKS[task].n_classes for task in classifier.utterance_tasks)
         return Answered(classifier.tasks, len(FUNCTIONALS) * n_classes)
     if isinstance(classifier, RowClassifier):
-        tasks = classifier.tasks if _has_posteriors(classifier) else ()
-        return Answered(tasks, classifier.scaler_.mean.size)
+        own = classifier.tasks if _has_posteriors(classifier) else ()
+        return Answered(own, classifier.scaler_.mean.size)
     if isinstance(classifier, EnsembleClassifier):
         members = [answered(member) for member in classifier.members.values()]
         named = (task for member in reversed(members) for task in member.tasks)

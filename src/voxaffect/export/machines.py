@@ -84,8 +84,11 @@ def standardized_rows(op: Op, rows: Value, by: RowScaler) -> Value:
 
 def class_scores(op: Op, rows: Value, machine: Machine) -> Value:
     """Scores float64 (N, C) of all classes by standardized rows (N, K)."""
-    scores = linear_scores if isinstance(machine, LinearMachine) else kernel_scores
-    return of_all_classes(op, scores(op, rows, machine), machine.classes.tolist(), machine.unseen)
+    if isinstance(machine, LinearMachine):
+        scores = linear_scores(op, rows, machine)
+    else:
+        scores = kernel_scores(op, rows, machine)
+    return of_all_classes(op, scores, machine.classes.tolist(), machine.unseen)
 
 
 def linear_scores(op: Op, rows: Value, machine: LinearMachine) -> Value:

@@ -91,7 +91,7 @@ def short_time(
 
 
 def low_passed(op: Op, samples: Value, high_hz: float) -> Value:
-    """Samples without what lies above a frequency; zero beyond the ends, to whole blocks."""
+    """Samples without what lies above a frequency, and what is behind them, up to a whole block."""
     reach = LOW_PASS_TAPS // 2
     missing = op.Mod(op.Neg(length(op, samples)), BLOCK)
     behind = op.Reshape(missing + reach, [1])

@@ -120,7 +120,7 @@ def _in_long_runs(op: Op, mask: Value, least: int) -> Value:
 
 
 def without_rumble(op: Op, sound: Value) -> tuple[Value, Value]:
-    """Sound (m,) filtered, padded with zeros to T whole hops: float32 (160 T,), and T, at least 1.
+    """Sound (m,) filtered, and zeros up to T whole hops, float32 (160 T,); and T, 1 at least.
 
     What the filter takes away is computed and subtracted: it is small, and so is its rounding.
     """

@@ -83,8 +83,8 @@ class _Joined(Sequence[NDArray[np.float32]]):
     def __getitem__(self, row: int | slice) -> NDArray[np.float32] | Sequence[NDArray[np.float32]]:
         if isinstance(row, slice):
             return [self[k] for k in range(*row.indices(len(self)))]
-        first = len(self._parts[0])
-        return self._parts[0][row] if 0 <= row < first else self._parts[1][row - first]
+        row, first = range(len(self))[row], len(self._parts[0])
+        return self._parts[0][row] if row < first else self._parts[1][row - first]
 
 
 class FrameDataset:

@@ -24,7 +24,14 @@ from voxaffect.model.data import Examples
 from voxaffect.model.training import OnEpoch
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import WORD, located
-from voxaffect.recognizer.prediction import Prediction, label_of, named, no_speech, unfamiliar
+from voxaffect.recognizer.prediction import (
+    ABSTAIN_KEY,
+    Prediction,
+    label_of,
+    named,
+    no_speech,
+    unfamiliar,
+)
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
 from voxaffect.systems.classifier import (
@@ -102,6 +109,9 @@ class TrainedRecognizer:
         self.novelty_ = Novelty.fit(train.frames, seed)
         details = _without_timings(plain(self.classifier.details()))
         made_with = {**versions(), **numeric_environment(self.classifier.device)}
+        calibration = getattr(self.classifier, "calibration_", None)
+        if calibration is not None and calibration.abstain_below is not None:
+            details[ABSTAIN_KEY] = round(calibration.abstain_below, 3)
         self.card = {**self.card, "seed": seed, **details, "made_with": made_with}
         return self
 

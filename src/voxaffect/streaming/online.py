@@ -38,6 +38,7 @@ from voxaffect.streaming.incremental import (
     interim_prediction,
 )
 from voxaffect.streaming.recomputing import RecomputingDecoder, RepeatedDecoder
+from voxaffect.streaming.speech_gate import SpeechGate
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.systems.row_classifier import RowClassifier
 
@@ -57,7 +58,7 @@ class LiveStream:
         self._live = live
         self._most = round(live.settings.longest_s * SAMPLE_RATE_HZ)
         self._decoding = Lock()  # guards progress; taken before the other where both are
-        self._progress = Progress()
+        self._progress, self._gate = Progress(), SpeechGate()
         self._pushing = Lock()  # guards all below
         self._pieces: list[Floats] = []  # all samples
         self._n_heard = 0  # pieces of these that are in the speech
@@ -111,7 +112,7 @@ class LiveStream:
         """End the utterance; equals `Recognizer.predict` of all its samples, or that of `model`.
 
         Raises:
-            AudioError: all of it is silent or shorter than a frame; it has ended nevertheless.
+            AudioError: all of it is silent, or there is none; it has ended nevertheless.
             StreamingError: the stream had ended.
         """
         waveform = Waveform(self._end(), self.name)
@@ -249,7 +250,7 @@ class LiveRecognizer:
     def finish(self, streams: Sequence[LiveStream]) -> list[Prediction]:
         """End utterances in one batch, as their `finish` but for rounding; costs an LSTM half.
 
-        One that is silent or shorter than a frame has `error`.
+        One that is silent, or has no samples, has `error`.
 
         Raises:
             StreamingError: a stream had ended; those before it in order have ended now.
@@ -263,8 +264,9 @@ class LiveRecognizer:
             taken = [(s, *new) for s in streams if (new := s._next_input()) is not None]
             inputs = [new_input for _, new_input, _ in taken]
             found = self.decoder.advance(inputs, provisional=provisional)
-            for row, (stream, _, n_samples) in enumerate(taken):
-                stream.latest = interim_prediction(stream.name, found.get(row), n_samples)
+            for row, (stream, new_input, n_samples) in enumerate(taken):
+                posterior = found.get(row) if stream._gate.look(new_input.so_far) else None
+                stream.latest = interim_prediction(stream.name, posterior, n_samples)
         except BaseException:  # frames of any of the streams are lost
             for stream in streams:
                 stream._restart()

@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.speech import speech_of
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.streaming.frontend import Frontend, StreamInput
 from voxaffect.streaming.incremental import Interim, InterimPosterior
@@ -35,7 +33,7 @@ class Answered:
     """State of one utterance: the last answer, and what it was computed from."""
 
     length: int = 0  # frames or samples, whichever the decoder counts
-    posterior: InterimPosterior | None = None  # None where there was no speech
+    posterior: InterimPosterior | None = None  # None before the first
     frames: list[Floats] = field(default_factory=list)  # final ones, where they are kept
 
     def is_due(self, length: int) -> bool:
@@ -81,24 +79,15 @@ class RepeatedDecoder:
         answered = {row: _answered(one) for row, one in enumerate(inputs)}
         several: dict[int, tuple[Floats, int]] = {}
         for row, known in answered.items():
-            n_samples = sum(map(len, inputs[row].so_far))
-            if not n_samples or not known.is_due(n_samples):
+            so_far, gain = inputs[row].so_far, inputs[row].gain
+            n_samples = sum(map(len, so_far))
+            if gain is None or self._extractor.grid.n_frames(n_samples) == 0:
                 continue
-            known.length, known.posterior = n_samples, None
-            samples = np.concatenate(inputs[row].so_far)
-            frames = self._frames_of_speech(samples)
-            if frames is not None:
-                several[row] = frames, n_samples
+            if known.is_due(n_samples):
+                known.length = n_samples
+                waveform = Waveform(np.concatenate(so_far) * gain, "the utterance so far")
+                several[row] = self._extractor.extract([waveform])[0], n_samples
         return _answers(self._classifier, answered, several)
-
-    def _frames_of_speech(self, samples: Floats) -> Floats | None:
-        """Frames of the speech so far; None where there is too little."""
-        try:
-            speech = speech_of(Waveform(samples, "the utterance so far"))
-            (frames,) = self._extractor.extract([speech.waveform])
-        except AudioError:
-            return None
-        return frames
 
 
 def _answered(one: StreamInput) -> Answered:

@@ -8,7 +8,7 @@ classes: N utterances support a confidence of about N / (N + 1), not more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,8 @@ from voxaffect.errors import TrainingError
 Floats = NDArray[np.float64]
 
 TEMPERATURES = (0.01, 100.0)  # bounds of the search
+ACCURACY = 0.8  # of the answers that are given where uncertain ones are withheld
+LEAST_ANSWERS = 20  # from which an accuracy is told
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class TemperatureCalibration:
     """
 
     temperature: float = 1.0
+    abstain_below: float | None = field(default=None, compare=False)
+    """Probability from which answers are right as often as `ACCURACY`, on what it was fitted to."""
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < np.inf:
@@ -66,9 +70,32 @@ class TemperatureCalibration:
 
         low, high = np.log(TEMPERATURES)
         best = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
-        return cls(float(np.exp(best.x)))
+        fitted = cls(float(np.exp(best.x)))
+        return replace(fitted, abstain_below=answering_threshold(fitted.transform(known), classes))
 
     def transform(self, scores: ArrayLike) -> Floats:
         """Probabilities (N, C) of scores (N, C); every row sums to one."""
         probabilities: Floats = softmax(np.asarray(scores, np.float64) / self.temperature, axis=1)
         return probabilities
+
+
+def answering_threshold(probabilities: Floats, y: NDArray[np.int64]) -> float | None:
+    """Least highest probability of which answers are right in `ACCURACY` of N utterances.
+
+    None where so many answers are right with no threshold, or where too few are answered.
+
+    >>> certain, torn = [[0.9, 0.1]] * 30, [[0.6, 0.4]] * 30
+    >>> answering_threshold(np.array(certain + torn), np.array([0] * 30 + [0, 1] * 15))
+    0.9
+    """
+    highest = probabilities.max(axis=1)
+    order = np.argsort(-highest, kind="stable")
+    right = np.cumsum(probabilities.argmax(axis=1)[order] == y[order])
+    accuracy = right / np.arange(1, y.size + 1)
+    ordered = highest[order]
+    is_last = np.append(ordered[1:] < ordered[:-1], [True])  # of equally certain ones
+    good = np.flatnonzero((accuracy >= ACCURACY) & is_last)
+    good = good[good + 1 >= LEAST_ANSWERS]
+    if good.size == 0 or good[-1] == y.size - 1:
+        return None
+    return float(ordered[good[-1]])

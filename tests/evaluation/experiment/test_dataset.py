@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,19 @@ import soundfile
 from numpy.typing import NDArray
 
 from tests.evaluation.data import make_dataset
+from tests.speech import vowel
+from voxaffect.audio.degrade.random_line import Augmentation
+from voxaffect.audio.speech import Speech, speech_of
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance
-from voxaffect.errors import AudioError, FeatureError
+from voxaffect.errors import AudioError, FeatureError, NoSpeechError
 from voxaffect.evaluation.experiment.dataset import Dataset, Prepared, prepare
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import RunFolder
 from voxaffect.evaluation.results import metrics_by
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.spectra import LogMel
 from voxaffect.systems.systems import SYSTEMS
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
@@ -62,8 +67,7 @@ def corpus(tmp_path: Path) -> Corpus:
     utterances = []
     for n in range(8):
         path = tmp_path / f"{n}.wav"
-        noise = np.random.default_rng(n).normal(0, 0.1, 4000 + n)
-        soundfile.write(path, noise.astype(np.float32), 16_000)
+        soundfile.write(path, vowel(4000 + n, seed=n), 16_000)
         label = EMOTION.classes[n % 4]
         utterances.append(Utterance(f"c/{n}", "c", path, label, f"c/{n % 2}"))
     return Corpus(CARD, tmp_path, tuple(utterances))
@@ -127,6 +131,55 @@ def test_progress_is_cumulative_over_feature_sets(corpus: Corpus) -> None:
     prepared(corpus, calls)
     assert calls == sorted(calls)
     assert calls[-1][0] == 3 * 8
+
+
+def with_copies(corpus: Corpus, **words: Any) -> Dataset:
+    store = FeatureStore(corpus.root / "store", LogMel(n_mels=8))
+    return prepare([corpus], Taxonomy(), store, augmentation=Augmentation(**words)).dataset
+
+
+def test_copies_follow_the_utterances_that_are_trained_on_and_weigh_less(corpus: Corpus) -> None:
+    dataset = with_copies(corpus, lines=2, weight=0.25)
+    ids = ["c/5", "c/2", "c/3"]
+    train, clean = dataset.training(ids), dataset.examples(ids)
+    assert train.weights is not None
+    assert train.weights.tolist() == [1.0] * 3 + [0.25] * 6
+    assert len(train) == 9
+    for known in (train.targets["emotion"], train.groups, train.speakers):
+        assert known is not None
+        assert known.tolist() == known[:3].tolist() * 3
+    for n, frames in enumerate(clean.frames):
+        np.testing.assert_array_equal(train.frames[n], frames)
+        one, two = train.frames[3 + n], train.frames[6 + n]
+        assert not np.array_equal(one, frames)
+        assert not np.array_equal(one, two)
+    assert clean.weights is None
+    assert len(dataset.examples(ids)) == 3  # nothing is tested on copies
+
+
+def test_without_lines_all_is_as_before_and_lines_are_settings(corpus: Corpus) -> None:
+    none, one, other = (
+        with_copies(corpus, **words) for words in ({}, {"lines": 1}, {"lines": 1, "seed": 1})
+    )
+    ids = sorted(none.utterances)
+    assert none.copies is None
+    assert none.training(ids).weights is None
+    assert "augmentation" not in none.feature_settings
+    assert len({of.digest(ids) for of in (none, one, other)}) == 3
+    assert not np.array_equal(one.training(ids).frames[-1], other.training(ids).frames[-1])
+
+
+def test_a_copy_without_speech_is_left_out(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(waveform: Waveform) -> Speech:
+        if waveform.name.endswith("1.wav"):
+            raise NoSpeechError(f"{waveform.name}: no speech found")
+        return speech_of(waveform)
+
+    monkeypatch.setattr("voxaffect.features.cache.degraded.speech_of", refusing)
+    train = with_copies(corpus, lines=1).training(["c/0", "c/1", "c/2"])
+    assert train.weights is not None
+    assert train.weights.tolist() == [1.0] * 3 + [0.3] * 2
+    assert train.targets["emotion"].tolist() == [0, 1, 2, 0, 2]
 
 
 def of_other_features(dataset: Dataset) -> Dataset:

@@ -12,7 +12,8 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import Waveform
+from tests.speech import vowel
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
 from voxaffect.features.cache.cache import FeatureStore
@@ -45,17 +46,18 @@ class Levels:
         return np.stack([level, np.arange(n_frames)], axis=1).astype(np.float32)
 
 
-def make_utterance(folder: Path, name: str, n_samples: int = 1600, seed: int = 0) -> Utterance:
+def make_utterance(folder: Path, name: str, n_samples: int = 3200, seed: int = 0) -> Utterance:
+    """A vowel, all of which is speech."""
     path = folder / f"{name}.wav"
-    noise = np.random.default_rng([seed, len(name), *name.encode()]).normal(size=n_samples)
-    sf.write(path, 0.1 * np.tanh(noise), 16_000, subtype="PCM_16")
+    samples = vowel(n_samples, [seed, len(name), *name.encode()])
+    sf.write(path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
     return Utterance(f"c/{name}", "c", path, "sad", "c/s")
 
 
 def make_utterances(folder: Path, n: int = 7) -> list[Utterance]:
-    """Utterances of different lengths, 0.1 s and more."""
+    """Utterances of different lengths, 0.2 s and more."""
     folder.mkdir(exist_ok=True)
-    return [make_utterance(folder, f"u{i}", 1600 + 160 * i) for i in range(n)]
+    return [make_utterance(folder, f"u{i}", 3200 + 160 * i) for i in range(n)]
 
 
 def seen(store: FeatureStore) -> list[str]:

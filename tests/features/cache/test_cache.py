@@ -12,22 +12,21 @@ import soundfile as sf
 
 import voxaffect.features.cache.cache as module
 from tests.features.cache.levels import Levels, files, make_utterance, same, seen
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from voxaffect.audio.speech import speech_of
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FeatureError
-from voxaffect.features import frames
 from voxaffect.features.cache.cache import (
     FeatureStore,
     Item,
     Prepared,
     chunks,
     compute_chunk,
-    read_leveled,
+    read_speech,
 )
 from voxaffect.features.cache.file_values import key_of
-from voxaffect.features.frames import ExtractedFrames, FrameGrid
-from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.frames import FrameGrid
 
 UTTERANCE = Utterance("c/u", "c", Path("u.wav"), "sad", "c/s")
 
@@ -37,13 +36,13 @@ def keyed(utterances: list[Utterance]) -> dict[bytes, Item]:
 
 
 def groups(utterances: list[Utterance]) -> list[Mapping[bytes, Prepared]]:
-    return [*read_leveled(keyed(utterances), Levels(), DEFAULT_LIMITS)]
+    return [*read_speech(keyed(utterances), DEFAULT_LIMITS)]
 
 
 def report(utterances: list[Utterance], folder: Path) -> dict[bytes, float | str]:
     """Of the computation of a chunk."""
     folder.mkdir()
-    prepare = partial(read_leveled, extractor=Levels(), limits=DEFAULT_LIMITS)
+    prepare = partial(read_speech, limits=DEFAULT_LIMITS)
     return compute_chunk(keyed(utterances), prepare, Levels(), folder, 1)
 
 
@@ -111,35 +110,26 @@ def test_invalid_features_raise(
         report(utterances, tmp_path / "store")
 
 
-def test_long_recordings_are_streamed_with_the_same_frames(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(0)
-    utterances = []
-    for name, seconds in (("short", 0.5), ("long", 3.0), ("after", 0.5)):
-        path = tmp_path / f"{name}.wav"
-        sf.write(path, 0.1 * rng.standard_normal(round(16_000 * seconds)), 16_000)
-        utterances.append(Utterance(name, "c", path, "sad", "c/s"))
-    lld = LowLevelDescriptors()
-    whole = FeatureStore(tmp_path / "whole", lld).extract(utterances).features
-    monkeypatch.setattr(frames, "LONG_S", 1.0)
-    pieces = [*read_leveled(keyed(utterances), lld, DEFAULT_LIMITS)]
-    kinds = [[type(prepared) for prepared in group.values()] for group in pieces]
-    assert kinds == [[Waveform, ExtractedFrames], [Waveform]]
-    streamed = FeatureStore(tmp_path / "streamed", lld).extract(utterances).features
-    for one, other in zip(whole.values(), streamed.values(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
-
-
-def test_features_are_those_of_the_leveled_waveform(
+def test_features_are_those_of_the_speech_of_a_recording(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
     features = store.extract(utterances).features
-    samples, _ = sf.read(utterances[3].path, dtype="float32")
-    expected = store.extractor.extract([Waveform(samples).normalized()])[0]
+    speech = speech_of(decode(utterances[3].path)).waveform
     assert list(features) == [u.id for u in utterances]
-    np.testing.assert_array_equal(features["c/u3"], expected)
+    np.testing.assert_array_equal(features["c/u3"], store.extractor.extract([speech])[0])
     assert not features["c/u3"].flags.writeable
+
+
+def test_what_surrounds_speech_changes_no_feature(
+    store: FeatureStore, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    samples, rate_hz = sf.read(utterances[3].path, dtype="float32")
+    pause = np.zeros(rate_hz, np.float32)
+    path = tmp_path / "padded.wav"
+    sf.write(path, np.concatenate([pause, samples, pause]), rate_hz)
+    padded = replace(utterances[3], id="c/padded", path=path)
+    features = store.extract([utterances[3], padded]).features
+    np.testing.assert_array_equal(features["c/padded"], features["c/u3"])
 
 
 def test_a_second_run_computes_nothing_and_reads_no_audio(
@@ -184,9 +174,9 @@ def test_segments_of_one_file_are_kept_apart(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
     whole = utterances[6]
-    half = replace(whole, id="c/u6#0-0.08", end_s=0.08)
-    features = store.extract([whole, half]).features
-    assert [len(f) for f in features.values()] == [FrameGrid().n_frames(n) for n in (2560, 1280)]
+    part = replace(whole, id="c/u6#0-0.2", end_s=0.2)
+    features = store.extract([whole, part]).features
+    assert [len(f) for f in features.values()] == [FrameGrid().n_frames(n) for n in (4160, 3200)]
 
 
 def test_copies_of_one_content_are_computed_once(
@@ -197,7 +187,7 @@ def test_copies_of_one_content_are_computed_once(
     extraction = store.extract([utterances[0], twin], progress=lambda n, s: reported.append((n, s)))
     assert len(seen(store)) == 1
     assert reported[-1][0] == 2
-    assert reported[-1][1] == pytest.approx(0.2)
+    assert reported[-1][1] == pytest.approx(0.4)
     np.testing.assert_array_equal(extraction.features["c/twin"], extraction.features["c/u0"])
 
 
@@ -220,7 +210,7 @@ def test_unusable_recordings_are_refused_by_name_and_the_others_are_stored(
     assert [p.path for p in extraction.refused] == ["c/missing", "c/short", "c/silent", "c/text"]
     reasons = {p.path: p.detail for p in extraction.refused}
     assert "missing.wav: cannot be read (No such file or directory)" in reasons["c/missing"]
-    assert "too short" in reasons["c/short"]
+    assert "no speech" in reasons["c/short"]
     assert "silent" in reasons["c/silent"]
     assert reported[-1] == len(utterances) + 4
 

@@ -15,6 +15,7 @@ from voxaffect.audio.decode import DEFAULT_LIMITS, decode
 from voxaffect.audio.degrade import DEGRADATIONS
 from voxaffect.audio.degrade.degradation import AS_RECORDED, Degradation, utterance_seed
 from voxaffect.audio.degrade.noise import babble, noise
+from voxaffect.audio.speech import speech_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.features.cache.cache import FeatureStore, Item, compute_chunk
@@ -67,7 +68,7 @@ def test_frames_are_computed_from_the_degraded_recording(
         CUT.name: CUT.apply(sounds[1], seed),
     }
     for name, sound in expected.items():
-        (frames,) = store.clean.extractor.extract([sound.normalized()])
+        (frames,) = store.clean.extractor.extract([speech_of(sound).waveform])
         np.testing.assert_array_equal(found.features[condition_id(name, "c/1")], frames)
 
 
@@ -119,7 +120,7 @@ def test_unusable_recordings_are_reported_and_the_others_stored(
     store: DegradedStore, scenes: list[Scene], tmp_path: Path
 ) -> None:
     quiet = Waveform(np.concatenate([silence(1).samples, speech().samples]))
-    short = Waveform(speech().samples[5000:5600], "short")  # 37 ms: one frame, its half has none
+    short = Waveform(speech().samples[7200:9600], "short")  # half of 150 ms is too little
     write(scenes[0].utterance.path, quiet)
     write(scenes[1].utterance.path, short)
     scenes[2].utterance.path.unlink()
@@ -129,7 +130,7 @@ def test_unusable_recordings_are_reported_and_the_others_stored(
     assert sorted(found.features) == ["clean:c/0", "clean:c/1", "part-50pct:c/0"]
     reasons = {problem.path: problem.detail for problem in found.refused}
     assert len(reasons) == 6
-    assert "one frame takes" in reasons["part-50pct:c/1"]
+    assert "no speech found" in reasons["part-50pct:c/1"]
     assert "there are none" in reasons["babble-0db:c/0"]
     assert "no such file" in reasons["clean:c/2"]
 

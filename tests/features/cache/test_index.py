@@ -17,7 +17,7 @@ import voxaffect.features.cache.shards as shards_module
 from tests.features.cache.levels import files, make_utterances
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FeatureError
-from voxaffect.features.cache.cache import FeatureStore, Item, compute_chunk, read_leveled
+from voxaffect.features.cache.cache import FeatureStore, Item, compute_chunk, read_speech
 from voxaffect.features.cache.file_values import digest_file, key_of
 from voxaffect.features.cache.index import ShardIndex, StoredFeatures, open_index
 from voxaffect.features.cache.shards import RECORD, Entry, new_shard
@@ -72,7 +72,7 @@ def test_a_machine_without_the_store_is_named(
 def test_a_worker_does_not_create_the_folder(store: FeatureStore, tmp_path: Path) -> None:
     """The main process creates it; where it is missing, the path is not shared."""
     chunk = {bytes(16): Item(make_utterances(tmp_path / "audio", 1)[0])}
-    prepare = partial(read_leveled, extractor=store.extractor, limits=store.limits)
+    prepare = partial(read_speech, limits=store.limits)
     with pytest.raises(FeatureError, match="no such folder on"):
         compute_chunk(chunk, prepare, store.extractor, tmp_path / "a" / "store", 1)
     assert not (tmp_path / "a").exists()
