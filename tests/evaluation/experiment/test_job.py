@@ -12,6 +12,7 @@ import pytest
 
 from tests.evaluation.data import assert_same, make_dataset
 from tests.report.runs import corpus
+from voxaffect.config.settings import find_system
 from voxaffect.errors import CorpusError, FeatureError, TrainingError
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.experiment import Plan, _batches, _jobs, run
@@ -316,3 +317,13 @@ def test_every_kind_of_net_has_a_result(tmp_path: Path) -> None:
         widths = dict(zip(results["system"], results["functionals"].map(len), strict=True))
         assert widths.pop("dnn-mtl-extended") == 4 * (4 + 4 + 2)
         assert set(widths.values()) == {16}
+
+
+def test_machines_on_means_and_ensembles_have_results(tmp_path: Path) -> None:
+    quick = TrainingSettings(batch_size=32, max_epochs=1, patience=1, batches_per_epoch=2)
+    names = ("mean-logistic", "mean-logistic+dnn-mean")
+    options = Options(training=TrainingOptions(dnn=quick))
+    plan = Plan(("aggregated", "cross"), tuple(map(find_system, names)), options=options)
+    found = run(plan, make_dataset(), (), RunFolder(tmp_path), n_jobs=2)
+    assert found.failures == ()
+    assert set(found.results["system"]) == set(names)
