@@ -107,7 +107,7 @@ def test_ctrl_c_ends_the_utterance_with_its_prediction(model: Path) -> None:
         assert process.stdout is not None
         process.stdin.write(raw(samples))
         process.stdin.flush()
-        while json.loads(process.stdout.readline())["duration_s"] < 0.95:
+        while json.loads(process.stdout.readline())["end_s"] < 0.95:
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()

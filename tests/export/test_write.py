@@ -20,13 +20,15 @@ from tests.export.sounds import noise, silence, speech, tone, waveforms
 from tests.export.stages import Array, session
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtifactError, ExportError, TrainingError
+from voxaffect.errors import ArtifactError, ExportError, FeatureError, TrainingError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import FORMAT, read_pair, side_car_path
 from voxaffect.export.write import export, graph_of, side_car_of
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.opensmile import OpenSmileFunctionals
 from voxaffect.features.registry import CustomFeatures
 from voxaffect.files import json_with_digest
+from voxaffect.recognizer.packaged import FOLDERS
 from voxaffect.recognizer.recognizer import TrainedRecognizer
 
 
@@ -131,6 +133,25 @@ def test_custom_features_cannot_be_exported() -> None:
     recognizer = TrainedRecognizer(extractor=own)
     with pytest.raises(ExportError, match=r"'own' cannot be exported to ONNX; export a rec"):
         graph_of(recognizer)
+
+
+def test_functionals_of_opensmile_cannot_be_exported() -> None:
+    pytest.importorskip("opensmile")
+    recognizer = TrainedRecognizer(extractor=OpenSmileFunctionals("eGeMAPSv02"))
+    with pytest.raises(ExportError, match=r"cannot be exported to ONNX; export a rec"):
+        graph_of(recognizer)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_packaged_recognizers_agree(name: str) -> None:
+    recognizer = TrainedRecognizer.load(FOLDERS[name])
+    try:
+        content = graph_of(recognizer)
+    except FeatureError as fault:
+        pytest.skip(str(fault))
+    light = OnnxRecognizer(session(content), side_car_of(recognizer))
+    for seed in range(4):
+        assert_answers_alike(light, recognizer, Waveform(speech(seed, 6)))
 
 
 @pytest.fixture

@@ -88,7 +88,8 @@ def test_interim_predictions(client: TestClient) -> None:
     assert interim["emotion"] in interim["probabilities"]
     assert sum(interim["probabilities"].values()) == pytest.approx(1)
     assert interim["is_final"] is False
-    assert interim["end_s"] == 1.0 >= interim["duration_s"] > 0.9
+    assert interim["end_s"] == 1.0
+    assert 0.5 < interim["duration_s"] < 0.8  # of the second, the speech in it
 
 
 def test_pauses_end_utterances_if_requested(client: TestClient) -> None:

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 RUMBLE_HZ = 70.0  # -6 dB; hum of 50 Hz is 40 dB lower, the lowest voices lose 3 dB
 REACH = 400  # samples on either side of a filtered one, 25 ms
 N_FFT = 8192
-BLOCKS = 64  # transformed at once: 4 MB
+BLOCKS = 16  # transformed at once: 1 MB
 
 
 @cache

@@ -38,7 +38,7 @@ PER_S = SAMPLE_RATE_HZ / HOP
 LEVEL_HZ = (100.0, 3400.0)  # band of the level
 VOICE_HZ = (75.0, 2000.0)  # band of the autocorrelation
 PITCH_HZ = (75.0, 500.0)
-BLOCK_FRAMES = 4096  # transformed at once: 17 MB
+BLOCK_FRAMES = 512  # transformed at once: 2 MB
 
 SILENCE_DB = -100.0  # lowest level, that of digital silence
 DIGITAL_DB = -90.0  # frames below hold no sound at all, and tell nothing of the noise floor

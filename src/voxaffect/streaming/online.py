@@ -133,8 +133,8 @@ class LiveStream:
             pieces, self._pieces = self._pieces, []
         return np.concatenate([np.zeros(0, np.float32), *pieces])
 
-    def _next_input(self) -> tuple[StreamInput, int] | None:
-        """New speech, and the number of all samples; None once it has ended."""
+    def _next_input(self) -> tuple[StreamInput, Sequence[Floats]] | None:
+        """New speech, and all samples in pieces; None once it has ended."""
         with self._pushing:
             if self.has_ended:
                 return None
@@ -143,7 +143,7 @@ class LiveStream:
             self._n_decoded, self._n_samples_decoded = len(self._speech), self._n_samples
             gain = gain_so_far(self._power, sum(map(len, self._speech)))
             samples = np.concatenate([np.zeros(0, np.float32), *new])
-            return StreamInput(self._progress, samples, [*self._speech], gain), self._n_samples
+            return StreamInput(self._progress, samples, [*self._speech], gain), [*self._pieces]
 
     def _hear(self, pieces: Sequence[Floats]) -> None:
         """Find the speech in new pieces: interim predictions are of what is active so far."""
@@ -264,9 +264,9 @@ class LiveRecognizer:
             taken = [(s, *new) for s in streams if (new := s._next_input()) is not None]
             inputs = [new_input for _, new_input, _ in taken]
             found = self.decoder.advance(inputs, provisional=provisional)
-            for row, (stream, new_input, n_samples) in enumerate(taken):
-                posterior = found.get(row) if stream._gate.look(new_input.so_far) else None
-                stream.latest = interim_prediction(stream.name, posterior, n_samples)
+            for row, (stream, _, heard) in enumerate(taken):
+                posterior = found.get(row) if stream._gate.look(heard) else None
+                stream.latest = interim_prediction(stream.name, posterior, sum(map(len, heard)))
         except BaseException:  # frames of any of the streams are lost
             for stream in streams:
                 stream._restart()

@@ -12,7 +12,6 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import firwin, oaconvolve
 from torch import Tensor, nn
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
@@ -143,6 +142,8 @@ LOW_PASS_TAPS = 257  # a transition of 250 Hz
 
 def low_passed(samples: Floats, high_hz: float) -> Floats:
     """Samples (n,) without what lies above a frequency, where the filter is at -6 dB."""
+    from scipy.signal import oaconvolve  # noqa: PLC0415 (slow to load)
+
     taps = low_pass_filter(high_hz)
     padded = np.pad(samples, LOW_PASS_TAPS // 2)
     return oaconvolve(padded.astype(np.float64), taps, mode="valid").astype(np.float32)
@@ -150,6 +151,8 @@ def low_passed(samples: Floats, high_hz: float) -> Floats:
 
 def low_pass_filter(high_hz: float) -> NDArray[np.float64]:
     """Impulse response (LOW_PASS_TAPS,)."""
+    from scipy.signal import firwin  # noqa: PLC0415 (slow to load)
+
     taps: NDArray[np.float64] = firwin(LOW_PASS_TAPS, high_hz, fs=SAMPLE_RATE_HZ)
     return taps
 
