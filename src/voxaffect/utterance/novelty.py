@@ -163,7 +163,8 @@ def _of_rows(rows: Sequence[Floats]) -> Standardizer:
 
 def _row(standardized: Floats) -> NDArray[np.float64]:
     """The mean of rows (T, F), of which there is one, within `MOST`."""
-    return np.clip(standardized.mean(axis=0, dtype=np.float64), -MOST, MOST)
+    row: NDArray[np.float64] = standardized.mean(axis=0, dtype=np.float64)
+    return row.clip(-MOST, MOST)
 
 
 def _lengths(offsets: NDArray[np.float64], whitening: NDArray[np.float64]) -> NDArray[np.float64]:
