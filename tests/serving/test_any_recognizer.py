@@ -61,7 +61,8 @@ def test_a_live_stream_ends_with_the_answer_of_the_file(client: TestClient, size
     assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-6)
     for interim in messages[1:-2]:
         assert interim["type"] == "interim"
-        assert sum(interim["probabilities"].values()) in {0, pytest.approx(1)}
+        if interim["probabilities"]:  # there are none before there is speech
+            assert sum(interim["probabilities"].values()) == pytest.approx(1)
 
 
 def test_it_says_what_it_is(client: TestClient, model: TrainedRecognizer) -> None:
